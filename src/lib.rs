@@ -1,0 +1,9 @@
+//! gazed: a webcam eye tracker as a desktop service.
+pub mod clock;
+pub mod geometry;
+pub mod latest;
+
+#[cfg(feature = "tracker")]
+pub mod capture;
+#[cfg(feature = "tracker")]
+pub mod frame;
