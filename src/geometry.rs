@@ -150,8 +150,11 @@ pub struct Setup {
     pub camera_y_mm: f64,
     /// How far the camera's axis is tilted down from the screen's normal, in degrees.
     pub camera_tilt_deg: f64,
-    /// Horizontal field of view, in degrees.
-    pub field_of_view_deg: f64,
+    /// Horizontal field of view, in degrees; `None` where the camera is unknown (pictures cut out of larger ones), which
+    /// makes the head's position and distance unknown, too.
+    pub field_of_view_deg: Option<f64>,
+    /// Distance from the eyes to the screen wherever it is not measured, in mm.
+    pub viewing_distance_mm: f64,
 }
 
 impl Default for Setup {
@@ -163,7 +166,8 @@ impl Default for Setup {
             camera_x_mm: screen.width_mm / 2.0,
             camera_y_mm: -10.0,
             camera_tilt_deg: 0.0,
-            field_of_view_deg: 60.0,
+            field_of_view_deg: Some(60.0),
+            viewing_distance_mm: 600.0,
         }
     }
 }
@@ -177,9 +181,11 @@ pub struct CameraPoint {
 }
 
 impl Setup {
-    /// Focal length in pixels of a picture `width_px` wide (pinhole camera: f = w / (2 tan(fov / 2))).
-    pub fn focal_px(&self, width_px: u32) -> f64 {
-        f64::from(width_px) / (2.0 * (self.field_of_view_deg.to_radians() / 2.0).tan())
+    /// Focal length in pixels of a picture `width_px` wide (pinhole camera: f = w / (2 tan(fov / 2))), where the field of
+    /// view is known.
+    pub fn focal_px(&self, width_px: u32) -> Option<f64> {
+        let half_rad = self.field_of_view_deg?.to_radians() / 2.0;
+        Some(f64::from(width_px) / (2.0 * half_rad.tan()))
     }
 
     /// From the camera's space into the screen's: mm right of the left edge, mm below the top edge, mm in front of the
