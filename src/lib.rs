@@ -5,5 +5,7 @@ pub mod latest;
 
 #[cfg(feature = "tracker")]
 pub mod capture;
+#[cfg(feature = "tools")]
+pub mod cli;
 #[cfg(feature = "tracker")]
 pub mod frame;

@@ -1,0 +1,82 @@
+//! `gazectl`: the command line. One enum names the subcommands; each lives in a file of its own with its arguments
+//! (`Args`) and what it does (`run`).
+//!
+//! Exit codes: 0 success, 1 the work failed (the message on standard error says what and what to do), 2 wrong usage.
+//! Results go to standard output through [`Output`], everything else to standard error.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+mod output;
+mod shell;
+
+pub use output::Output;
+
+/// The eye tracker's tools: look at the running service, calibrate it, and work with recordings.
+#[derive(Debug, Parser)]
+#[command(name = "gazectl", version, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a completion script for a shell
+    Completions(shell::CompletionArgs),
+    /// Print the manual page
+    Man,
+}
+
+impl Command {
+    fn run(&self, out: &mut Output) -> anyhow::Result<()> {
+        match self {
+            Self::Completions(args) => shell::completions(args, Cli::command(), out),
+            Self::Man => shell::man(Cli::command(), out),
+        }
+    }
+}
+
+/// Parses the process's arguments, does what they ask and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version asked for are answers, and a closed pipe is no reason to complain about either.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let mut out = Output::stdout();
+    let result = cli.command.run(&mut out).and_then(|()| Ok(out.finish()?));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough (`gazectl ... | head`).
+        Err(_) if out.reader_is_gone() => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gazectl: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+}
