@@ -290,7 +290,7 @@ impl Similarity {
         let (u, v) = (from[1].x - from[0].x, from[1].y - from[0].y);
         let (p, q) = (to[1].x - to[0].x, to[1].y - to[0].y);
         let square = u * u + v * v;
-        if !(square > f32::EPSILON) {
+        if square.is_nan() || square <= f32::EPSILON {
             return None;
         }
         let (a, b) = ((u * p + v * q) / square, (u * q - v * p) / square);
@@ -316,7 +316,7 @@ impl Similarity {
     /// The transform back. A scale of zero has none and gives back the identity's scale about the origin.
     pub fn inverse(&self) -> Self {
         let square = self.a * self.a + self.b * self.b;
-        if !(square > f32::MIN_POSITIVE) {
+        if square.is_nan() || square <= f32::MIN_POSITIVE {
             return Self::IDENTITY;
         }
         let (a, b) = (self.a / square, -self.b / square);
