@@ -8,4 +8,8 @@ pub mod capture;
 #[cfg(feature = "tools")]
 pub mod cli;
 #[cfg(feature = "tracker")]
+pub mod config;
+#[cfg(feature = "tracker")]
+pub mod disk;
+#[cfg(feature = "tracker")]
 pub mod frame;

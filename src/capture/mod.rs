@@ -7,6 +7,12 @@ use std::time::Duration;
 use crate::frame::Frame;
 use crate::geometry::Setup;
 
+pub mod decode;
+pub mod recording;
+mod source;
+
+pub use source::{NotASource, SourceSpec, open};
+
 /// What is known about an opened source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceInfo {

@@ -1,0 +1,306 @@
+//! The configuration: one TOML file, in which an unknown key is an error.
+//!
+//! Every key and its default stands in `systemd/gazed.example.toml`, which a test holds equal to [`Config::default`].
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::{Screen, Setup};
+
+mod keys;
+
+/// Everything a person can configure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    pub camera: CameraConfig,
+    pub screen: ScreenConfig,
+    pub clients: ClientsConfig,
+    pub profile: ProfileConfig,
+    pub service: ServiceConfig,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CameraConfig {
+    /// Part of the camera's name, or its stable id; empty for the best one.
+    pub name: String,
+    /// 0 where gazed chooses.
+    pub width_px: u32,
+    /// 0 where gazed chooses.
+    pub height_px: u32,
+    /// 0 where gazed chooses.
+    pub frame_rate_hz: f64,
+    /// Horizontal.
+    pub field_of_view_deg: f64,
+    /// Added to every time stamp.
+    pub capture_delay_ms: f64,
+    /// The camera's place, to the right of the middle of the screen as the user sees it.
+    pub right_of_middle_mm: f64,
+    /// The camera's place, above the screen's upper edge.
+    pub above_screen_mm: f64,
+    pub tilt_down_deg: f64,
+    /// Tell the camera not to lower its rate in dim light.
+    pub keep_frame_rate: bool,
+}
+
+impl Default for CameraConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            width_px: 0,
+            height_px: 0,
+            frame_rate_hz: 0.0,
+            field_of_view_deg: 60.0,
+            capture_delay_ms: 0.0,
+            right_of_middle_mm: 0.0,
+            above_screen_mm: 10.0,
+            tilt_down_deg: 0.0,
+            keep_frame_rate: true,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScreenConfig {
+    /// Visible width and height.
+    pub size_mm: [f64; 2],
+    pub size_px: [u32; 2],
+    /// From the eyes to the screen, wherever it is not measured.
+    pub viewing_distance_mm: f64,
+}
+
+impl Default for ScreenConfig {
+    fn default() -> Self {
+        let Setup {
+            screen,
+            viewing_distance_mm,
+            ..
+        } = Setup::default();
+        Self {
+            size_mm: [screen.width_mm, screen.height_mm],
+            size_px: [screen.width_px, screen.height_px],
+            viewing_distance_mm,
+        }
+    }
+}
+
+/// Who may read the gaze.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Every program.
+    #[default]
+    Allow,
+    /// The user is asked once a program.
+    Ask,
+    /// The programs in `allowed`.
+    List,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientsConfig {
+    pub policy: Policy,
+    pub allowed: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfileConfig {
+    pub name: String,
+}
+
+impl Default for ProfileConfig {
+    fn default() -> Self {
+        Self {
+            name: "default".to_string(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceConfig {
+    /// 0 for never.
+    pub idle_exit_s: u32,
+    pub pause_when_locked: bool,
+}
+
+/// What is wrong with a configuration file.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read the configuration {file}: {reason}")]
+    Read { file: String, reason: std::io::Error },
+    #[error("the configuration {file} is not valid: {reason}")]
+    Invalid { file: String, reason: String },
+}
+
+impl Config {
+    /// Reads a file that somebody asked for by name.
+    ///
+    /// # Errors
+    /// Where it is missing, unreadable, or wrong in any key.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let name = file.display().to_string();
+        let text = fs::read_to_string(file).map_err(|reason| ConfigError::Read {
+            file: name.clone(),
+            reason,
+        })?;
+        Self::parse(&text).map_err(|reason| ConfigError::Invalid { file: name, reason })
+    }
+
+    /// Reads the user's own file; one that is not there means the defaults.
+    ///
+    /// # Errors
+    /// Where the file is there, but unreadable or wrong in any key.
+    pub fn read_if_present(file: &Path) -> Result<Self, ConfigError> {
+        match Self::read(file) {
+            Err(ConfigError::Read { reason, .. }) if reason.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            result => result,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        // Unknown keys come first: a misspelt section would otherwise be passed over in silence.
+        let table: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
+        keys::refuse_unknown(&table)?;
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks that every value lies in its range.
+    ///
+    /// # Errors
+    /// A sentence that names the key, its value and the range.
+    pub fn check(&self) -> Result<(), String> {
+        let camera = &self.camera;
+        let within = |key: &str, value: f64, low: f64, high: f64| {
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{key} = {value} is not between {low} and {high}"))
+            }
+        };
+        if (camera.width_px == 0) != (camera.height_px == 0) {
+            return Err("camera.width_px and camera.height_px belong together: set both, or neither".to_string());
+        }
+        within("camera.width_px", f64::from(camera.width_px), 0.0, 8192.0)?;
+        within("camera.height_px", f64::from(camera.height_px), 0.0, 8192.0)?;
+        within("camera.frame_rate_hz", camera.frame_rate_hz, 0.0, 1000.0)?;
+        within("camera.field_of_view_deg", camera.field_of_view_deg, 10.0, 170.0)?;
+        within("camera.capture_delay_ms", camera.capture_delay_ms, -500.0, 500.0)?;
+        within("camera.right_of_middle_mm", camera.right_of_middle_mm, -5000.0, 5000.0)?;
+        within("camera.above_screen_mm", camera.above_screen_mm, -5000.0, 5000.0)?;
+        within("camera.tilt_down_deg", camera.tilt_down_deg, -80.0, 80.0)?;
+        for side_mm in self.screen.size_mm {
+            within("screen.size_mm", side_mm, 30.0, 10_000.0)?;
+        }
+        for side_px in self.screen.size_px {
+            within("screen.size_px", f64::from(side_px), 16.0, 65_536.0)?;
+        }
+        within(
+            "screen.viewing_distance_mm",
+            self.screen.viewing_distance_mm,
+            100.0,
+            10_000.0,
+        )?;
+        let name = &self.profile.name;
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+            return Err(format!(
+                "profile.name = \"{name}\" cannot name a file: leave out slashes and leading dots"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The geometry of screen and camera that this configuration describes.
+    pub fn setup(&self) -> Setup {
+        let [width_mm, height_mm] = self.screen.size_mm;
+        let [width_px, height_px] = self.screen.size_px;
+        Setup {
+            screen: Screen {
+                width_mm,
+                height_mm,
+                width_px,
+                height_px,
+            },
+            camera_x_mm: width_mm / 2.0 + self.camera.right_of_middle_mm,
+            camera_y_mm: -self.camera.above_screen_mm,
+            camera_tilt_deg: self.camera.tilt_down_deg,
+            field_of_view_deg: Some(self.camera.field_of_view_deg),
+            viewing_distance_mm: self.screen.viewing_distance_mm,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_shipped_example_is_the_default_and_names_every_key() {
+        let example = include_str!("../../systemd/gazed.example.toml");
+        assert_eq!(Config::parse(example), Ok(Config::default()));
+        let written: toml::Table = toml::from_str(example).expect("TOML");
+        let known = toml::Table::try_from(Config::default()).expect("TOML");
+        for (section, keys) in &known {
+            for key in keys.as_table().expect("sections only").keys() {
+                assert!(
+                    written[section].get(key).is_some(),
+                    "{section}.{key} is missing from the example"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_is_the_default_setup() {
+        assert_eq!(Config::default().setup(), Setup::default());
+        let config = Config::parse("[camera]\nright_of_middle_mm = 20\nabove_screen_mm = -300\n").expect("valid");
+        assert_eq!(config.setup().camera_x_mm, 285.5);
+        assert_eq!(config.setup().camera_y_mm, 300.0, "below the upper edge is positive");
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        for (text, key) in [
+            ("[camera]\nfield_of_view_deg = 500", "camera.field_of_view_deg = 500"),
+            ("[camera]\nfield_of_view_deg = nan", "camera.field_of_view_deg"),
+            ("[camera]\ncapture_delay_ms = -9000.0", "camera.capture_delay_ms"),
+            ("[camera]\nwidth_px = 640", "belong together"),
+            ("[screen]\nsize_mm = [0, 299]", "screen.size_mm = 0"),
+            ("[screen]\nsize_mm = [531]", "size_mm"),
+            ("[clients]\npolicy = 'everyone'", "everyone"),
+            ("[profile]\nname = '../../etc'", "profile.name"),
+            ("[camera]\nwidth_px = -1\nheight_px = 3", "width_px"),
+            ("camera = 3", "camera"),
+            ("[camera", "line 1"),
+        ] {
+            let error = Config::parse(text).expect_err(text);
+            assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_only_where_it_was_asked_for() {
+        let nowhere = Path::new("/nonexistent/config.toml");
+        assert!(matches!(Config::read(nowhere), Err(ConfigError::Read { .. })));
+        assert_eq!(Config::read_if_present(nowhere).ok(), Some(Config::default()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(?s)(\\[camera\\]\n)?.{0,120}") {
+            let _ = Config::parse(&text);
+        }
+    }
+}
