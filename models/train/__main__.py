@@ -1,0 +1,45 @@
+"""Command line: `python -m models.train COMMAND`, from the top of the repository."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def main() -> None:
+    """Parses the command line and runs one command."""
+    parser = argparse.ArgumentParser(prog="python -m models.train", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("labels", help="make the teacher's labels, once")
+    fit = commands.add_parser("fit", help="train one net")
+    fit.add_argument("net", choices=["finder", "landmarks", "eyes"])
+    fit.add_argument("--steps", type=int, help="default: the full training")
+    fit.add_argument("--seed", type=int, default=1)
+    fit.add_argument("--tag", default="", help="suffix of the files in the cache")
+    fit.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings of gazectl synthesize to mix in")
+    article = commands.add_parser("yardstick", help="train, measure and export the article's EyesNet")
+    article.add_argument("--epochs", type=int, default=300)
+    export = commands.add_parser("export", help="write models/NET.onnx, golden pairs and the manifest")
+    export.add_argument("net", choices=["finder", "landmarks", "eyes"])
+    export.add_argument("--tag", default="")
+    arguments = parser.parse_args()
+    if arguments.command == "labels":
+        from .teacher import make_labels
+
+        make_labels()
+    elif arguments.command == "fit":
+        from .fit import train
+
+        train(arguments.net, arguments.steps, arguments.seed, arguments.tag, arguments.synthetic)
+    elif arguments.command == "yardstick":
+        from .yardstick import run
+
+        run(arguments.epochs)
+    elif arguments.command == "export":
+        from .export import export as write
+
+        write(arguments.net, arguments.tag)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Trains one net: its data, its step, its validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import losses, nets, samples
+from .data import cache_root
+from .labels import targets
+from .loop import fit
+from .nets import LANDMARKS_HW
+
+BATCH = {"landmarks": 64, "eyes": 96, "finder": 32, "article": 64}
+#: Steps of a full training; about an hour a net on one core.
+STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000, "article": 6000}
+
+
+def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Path]) -> Path:
+    """Trains net `name` and writes its weights to the cache; gives the file."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    runs = {"landmarks": _landmarks, "eyes": _eyes, "finder": _finder}
+    out = cache_root() / f"{name}{tag}.pt"
+    net = runs[name](steps or STEPS[name], seed, cache_root() / f"{name}{tag}.checkpoint.pt", synthetic)
+    torch.save(net.state_dict(), out)
+    print(f"wrote {out}")
+    return out
+
+
+def _landmarks(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
+    t = targets()
+    store = samples.FaceStore.build(t, "train")
+    held = samples.FaceStore.build(t, "validation")
+    draw = samples.Draw(seed)
+    side = LANDMARKS_HW[0]
+
+    def step(net: nn.Module, n: int) -> tuple[Tensor, dict[str, float]]:
+        x, points, face = samples.landmarks_batch(store, BATCH["landmarks"], draw)
+        return losses.landmarks_loss(net(x), points, face, side)
+
+    def validate(net: nn.Module) -> str:
+        check = samples.Draw(1)
+        px, corners, right = [], [], []
+        with torch.no_grad():
+            for _ in range(8):
+                x, points, face = samples.landmarks_batch(held, 100, check)
+                out = net(x)
+                d = losses.distances(out[:, :44].view(-1, 22, 2), points)
+                across = (points[:, 0] - points[:, 3]).norm(dim=1)
+                keep = face > 0.5
+                px.append(d[keep].mean().item())
+                corners.append((d[keep, :4].mean(1) / across[keep]).mean().item() * 100)
+                right.append(((out[:, 44] > 0).float() == face).float().mean().item())
+        return f"points {np.mean(px):.3f} px, corners {np.mean(corners):.2f} %, face {np.mean(right):.3f}"
+
+    return fit(nets.build("landmarks"), step, steps, checkpoint, validate)
+
+
+def _eyes(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
+    t = targets()
+    store = samples.EyeStore.build(t, "train")
+    held = samples.EyeStore.build(t, "validation")
+    draw = samples.Draw(seed)
+
+    def step(net: nn.Module, n: int) -> tuple[Tensor, dict[str, float]]:
+        b = samples.eyes_batch(store, BATCH["eyes"], draw)
+        return losses.eyes_loss(net(b["x"]), b)
+
+    def validate(net: nn.Module) -> str:
+        check = samples.Draw(1)
+        pupil, corner, opened = [], [], []
+        with torch.no_grad():
+            for _ in range(8):
+                b = samples.eyes_batch(held, 200, check)
+                out = net(b["x"])
+                d = losses.distances(out[:, :10].view(-1, 5, 2), b["points"])
+                keep = b["visible"] * b["pupil_weight"] > 0.5
+                pupil.append(d[keep, 0].mean().item())
+                corner.append(d[keep, 1:3].mean().item())
+                opened.append((torch.sigmoid(out[:, 10]) - b["openness"])[keep].abs().mean().item())
+        return f"pupil {np.mean(pupil):.3f} px, corners {np.mean(corner):.3f} px, openness {np.mean(opened):.3f}"
+
+    return fit(nets.build("eyes"), step, steps, checkpoint, validate)
+
+
+def _finder(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
+    from . import scenes
+
+    t = targets()
+    maker = scenes.SceneMaker(t, "train", seed)
+    held = scenes.SceneMaker(t, "validation", seed + 1)
+    checks = [held.batch(64) for _ in range(4)]
+
+    def step(net: nn.Module, n: int) -> tuple[Tensor, dict[str, float]]:
+        x, target, positive, ignore = maker.batch(BATCH["finder"])
+        return losses.finder_loss(net(x), target, positive, ignore)
+
+    def validate(net: nn.Module) -> str:
+        with torch.no_grad():
+            rows = [scenes.score(net(x), target, positive, ignore) for x, target, positive, ignore in checks]
+        recall, alarms, offset, size = np.array(rows).mean(0)
+        return f"recall {recall:.3f}, false alarms {alarms:.3f}, offset {offset:.3f} sizes, size {size:.3f} ln"
+
+    return fit(nets.build("finder"), step, steps, checkpoint, validate)

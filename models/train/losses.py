@@ -1,0 +1,84 @@
+"""Losses of the three nets."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def wing(distance: Tensor, width: float, curve: float) -> Tensor:
+    """Wing loss (Feng et al. 2018) of a distance in px: logarithmic below `width`, linear above."""
+    c = width - width * math.log(1 + width / curve)
+    return torch.where(distance < width, width * torch.log1p(distance / curve), distance - c)
+
+
+def distances(a: Tensor, b: Tensor) -> Tensor:
+    """Distances of points (n, k, 2); the small constant keeps the gradient finite at zero."""
+    return torch.sqrt(((a - b) ** 2).sum(-1) + 1e-6)
+
+
+def expected_error(log_sigma: Tensor, error: Tensor) -> Tensor:
+    """Negative log likelihood of an exponentially spread error: its minimum is sigma = mean error."""
+    log_sigma = log_sigma.clamp(-6, 5)
+    return error.detach() * torch.exp(-log_sigma) + log_sigma
+
+
+def masked_mean(x: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean, 0 where nothing counts."""
+    return (x * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+def landmarks_loss(out: Tensor, points: Tensor, face: Tensor, side: int) -> tuple[Tensor, dict[str, float]]:
+    """Wing loss over the points (eyes count double), face logit, sigma."""
+    n, k = points.shape[:2]
+    d = distances(out[:, : 2 * k].view(n, k, 2), points)
+    weight = torch.ones(k)
+    weight[:8] = 2.0
+    inside = face[:, None] * weight
+    fit = masked_mean(wing(d, 5.0, 0.5), inside)
+    error = d.mean(1) / side
+    sigma = masked_mean(expected_error(out[:, 2 * k + 1], error), face)
+    score = F.binary_cross_entropy_with_logits(out[:, 2 * k], face)
+    loss = fit + score + 0.2 * sigma
+    return loss, {"px": masked_mean(d.mean(1), face).item(), "score": score.item()}
+
+
+def eyes_loss(out: Tensor, b: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """Wing loss over the five points, openness, sigma, confidence."""
+    n = len(out)
+    d = distances(out[:, :10].view(n, 5, 2), b["points"])
+    real_eye = 1 - b["stray"]
+    weight = torch.stack([3.0 * b["pupil_weight"] * b["visible"], *([real_eye] * 4)], 1)
+    fit = masked_mean(wing(d, 3.0, 0.3), weight)
+    openness = F.binary_cross_entropy_with_logits(out[:, 10], b["openness"], reduction="none")
+    openness = masked_mean(openness, real_eye)
+    seen = b["pupil_weight"] * b["visible"]
+    sigma = masked_mean(expected_error(out[:, 11], d[:, 0]), seen)
+    good = seen * (d[:, 0].detach() < 3.0).float()
+    confidence = F.binary_cross_entropy_with_logits(out[:, 12], good)
+    loss = fit + openness + 0.2 * sigma + 0.3 * confidence
+    return loss, {
+        "pupil_px": masked_mean(d[:, 0], seen).item(),
+        "corner_px": masked_mean(d[:, 1:3].mean(1), real_eye).item(),
+        "openness": openness.item(),
+        "confidence": confidence.item(),
+    }
+
+
+def finder_loss(out: Tensor, target: Tensor, positive: Tensor, ignore: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Focal score loss (Lin et al. 2017) over all cells, box loss over the cells that own a face.
+
+    `target` (n, 5, h, w) holds offset, ln size, cos and sin; `positive` (n, h, w) is 0..1.
+    """
+    score = out[:, 0]
+    p = torch.sigmoid(score)
+    bce = F.binary_cross_entropy_with_logits(score, positive, reduction="none")
+    modulate = (positive - p).abs() ** 2
+    focal = (bce * modulate * (1 - ignore)).sum() / positive.sum().clamp(min=1)
+    own = (positive > 0.5).float()
+    box = F.smooth_l1_loss(out[:, 1:], target, reduction="none", beta=0.2)
+    box = (box * own[:, None]).sum() / own.sum().clamp(min=1)
+    return 2.0 * focal + box, {"focal": focal.item(), "box": box.item()}

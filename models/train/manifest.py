@@ -1,0 +1,80 @@
+"""Writes models/manifest.toml: what each file of weights is, expects and gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from . import nets, points
+
+MODELS = Path(__file__).resolve().parent.parent
+STATE = MODELS / "train" / "exported.json"
+
+HEAD = """\
+# What the daemon loads. Written by `python -m models.train export`; do not edit by hand.
+# Inputs are gray, f32, 0..255; mean and standard deviation of the crop are taken out inside the nets.
+# (0, 0) is the centre of the top left pixel, x to the right, y down. Left and right are the person's.
+
+format = 1
+crop_per_rms = {crop}
+points = [{names}]
+"""
+
+#: File facts that do not change from training to training.
+FACTS: dict[str, dict[str, object]] = {
+    "finder": {
+        "input": [1, 1, *nets.FINDER_HW],
+        "output": [1, 6, nets.FINDER_HW[0] // 8, nets.FINDER_HW[1] // 8],
+        "expects": "the whole picture scaled by min(160/w, 120/h) by area, centred, the rest 0",
+        "outputs": [
+            "0: score logit", "1: face centre minus cell centre, x, in 8 px", "2: the same, y, in 8 px",
+            "3: ln(face size / 32 px)", "4: cos(roll), not normalised", "5: sin(roll), not normalised",
+        ],
+        "cells": "cell (row i, column j) has its centre at x = 8 j + 3.5, y = 8 i + 3.5 px of the input",
+        "axes": "roll is positive clockwise in the picture (x towards y)",
+    },
+    "landmarks": {
+        "input": [1, 1, *nets.LANDMARKS_HW],
+        "output": [1, 2 * points.COUNT + 2],
+        "expects": "the square of a face frame (side crop_per_rms x RMS of the points), upright, not mirrored",
+        "outputs": ["0..43: x, y of the 22 points in crop px", "44: face logit",
+                    "45: ln of the expected mean point error in crop sides"],
+        "axes": "x to the right, y down in the crop; the person's left eye is on the right",
+    },
+    "eyes": {
+        "input": [1, 1, *nets.EYES_HW],
+        "output": [1, 2 * nets.EYE_POINTS + 3],
+        "expects": "a left eye, inner corner at (8.5, 15.5), outer corner at (38.5, 15.5); a right eye mirrored",
+        "outputs": ["0..9: x, y of pupil, inner corner, outer corner, upper lid, lower lid in patch px",
+                    "10: openness logit (0 closed, 1 wide open)", "11: ln of the expected pupil error in patch px",
+                    "12: confidence logit (pupil error under 10 % of the eye's width and the eye seen)"],
+        "axes": "x towards the outer corner, y down; for a right eye x is mirrored",
+    },
+}
+DATA = {
+    "finder": ["Helen (train part, faces68)"],
+    "landmarks": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher"],
+    "eyes": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher"],
+}
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return json.dumps(value)
+
+
+def update(name: str, sha256: str, commit: str, data: list[str] | None = None) -> None:
+    """Records the new file of net `name` and writes the manifest again."""
+    state = json.loads(STATE.read_text()) if STATE.exists() else {}
+    state[name] = {"sha256": sha256, "training_commit": commit, "data": data or DATA[name]}
+    STATE.write_text(json.dumps(state, indent=2, sort_keys=True) + "\n")
+    names = ", ".join(f'"{n}"' for n in points.NAMES)
+    text = HEAD.format(crop=points.CROP_PER_RMS, names=names)
+    for net in FACTS:
+        if net not in state:
+            continue
+        text += f"\n[nets.{net}]\nfile = \"{net}.onnx\"\nsha256 = \"{state[net]['sha256']}\"\n"
+        text += "".join(f"{k} = {_toml(v)}\n" for k, v in FACTS[net].items())
+        text += f"data = {_toml(state[net]['data'])}\ntraining_commit = {_toml(state[net]['training_commit'])}\n"
+    (MODELS / "manifest.toml").write_text(text)
