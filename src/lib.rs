@@ -1,4 +1,6 @@
 //! gazed: a webcam eye tracker as a desktop service.
+pub mod bus;
+pub mod client;
 pub mod clock;
 pub mod geometry;
 pub mod latest;

@@ -1,0 +1,135 @@
+//! A small blocking client: sessions that deliver records. Builds without any feature of the crate.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use gazed::bus::options::SessionOptions;
+//! use gazed::client::{Client, Received};
+//!
+//! # fn main() -> Result<(), gazed::client::ClientError> {
+//! let client = Client::connect()?;
+//! let mut session = client.session(&SessionOptions { app_name: "demo".into(), ..SessionOptions::default() })?;
+//! session.start()?;
+//! while let Received::Sample(sample) = session.receive(Duration::from_secs(5)) {
+//!     println!("{:.3} {:.3}", sample.record.gaze_x, sample.record.gaze_y);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod inbox;
+mod session;
+
+use zbus::blocking::Connection;
+use zbus::zvariant::OwnedFd;
+
+pub use self::session::{Received, Sample, Session};
+use crate::bus::names::BUS_NAME;
+use crate::bus::options::SessionOptions;
+use crate::bus::proxies::{CalibrationProxyBlocking, ControlProxyBlocking, ManagerProxyBlocking, TruthProxyBlocking};
+
+/// Why a client cannot go on. Each message says what to do where something can be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error(
+        "there is no session bus ({0}); run inside a desktop session, or start one with `dbus-run-session -- COMMAND`"
+    )]
+    NoBus(zbus::Error),
+    #[error("gazed is not running and cannot be started ({0}); start `gazed`, or install its D-Bus activation file")]
+    NoDaemon(String),
+    /// The daemon refused, with the error's name and reason.
+    #[error("gazed refused: {reason}")]
+    Refused { name: String, reason: String },
+    #[error("the connection to the bus failed: {0}")]
+    Bus(zbus::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+impl From<zbus::Error> for ClientError {
+    fn from(error: zbus::Error) -> Self {
+        match &error {
+            zbus::Error::MethodError(name, reason, _) => {
+                let reason = reason.clone().unwrap_or_else(|| name.to_string());
+                match name.as_str() {
+                    "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
+                        Self::NoDaemon(reason)
+                    }
+                    name if name.starts_with("org.freedesktop.DBus.Error.Spawn") => Self::NoDaemon(reason),
+                    name => Self::Refused {
+                        name: name.to_owned(),
+                        reason,
+                    },
+                }
+            }
+            zbus::Error::FDO(inner) => match &**inner {
+                zbus::fdo::Error::ServiceUnknown(reason) | zbus::fdo::Error::NameHasNoOwner(reason) => {
+                    Self::NoDaemon(reason.clone())
+                }
+                _ => Self::Bus(error),
+            },
+            _ => Self::Bus(error),
+        }
+    }
+}
+
+/// A connection to the session bus, for talking to gazed.
+#[derive(Clone, Debug)]
+pub struct Client {
+    connection: Connection,
+}
+
+impl Client {
+    /// Connects to the session bus. The daemon is first needed (and, where installed, started) by the first call.
+    pub fn connect() -> Result<Self, ClientError> {
+        Ok(Self {
+            connection: Connection::session().map_err(ClientError::NoBus)?,
+        })
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// True where gazed runs, without starting it.
+    pub fn daemon_runs(&self) -> Result<bool, ClientError> {
+        let bus = zbus::blocking::fdo::DBusProxy::new(&self.connection)?;
+        let name = zbus::names::BusName::try_from(BUS_NAME).map_err(zbus::Error::from)?;
+        bus.name_has_owner(name).map_err(|error| ClientError::Bus(error.into()))
+    }
+
+    /// Properties and, without the conveniences of [`Client::session`], sessions.
+    pub fn manager(&self) -> Result<ManagerProxyBlocking<'static>, ClientError> {
+        Ok(ManagerProxyBlocking::new(&self.connection)?)
+    }
+
+    /// The interface for the user's own tools.
+    pub fn control(&self) -> Result<ControlProxyBlocking<'static>, ClientError> {
+        Ok(ControlProxyBlocking::new(&self.connection)?)
+    }
+
+    /// The truth, where the daemon runs on the synthetic user.
+    pub fn truth(&self) -> Result<TruthProxyBlocking<'static>, ClientError> {
+        Ok(TruthProxyBlocking::new(&self.connection)?)
+    }
+
+    /// Makes a session; it has to be started.
+    pub fn session(&self, options: &SessionOptions) -> Result<Session, ClientError> {
+        let path = self.manager()?.create_session(options.to_bus())?;
+        Session::new(&self.connection, path)
+    }
+
+    /// Begins a calibration; it is aborted when this connection ends before it was committed.
+    pub fn calibration(&self) -> Result<CalibrationProxyBlocking<'static>, ClientError> {
+        let path = self.control()?.begin_calibration([].into())?;
+        Ok(CalibrationProxyBlocking::builder(&self.connection)
+            .path(path)?
+            .build()?)
+    }
+
+    /// The camera's frames with what was found in them, until the descriptor is closed.
+    pub fn frames(&self, app_name: &str, what: &str) -> Result<OwnedFd, ClientError> {
+        let options = [("app-name", app_name.into()), ("what", what.into())];
+        Ok(self.control()?.open_frames(options.into())?)
+    }
+}
