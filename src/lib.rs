@@ -13,5 +13,10 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "tracker")]
 pub mod disk;
+pub mod filter;
+#[cfg(feature = "tracker")]
+pub mod forecast;
 #[cfg(feature = "tracker")]
 pub mod frame;
+#[cfg(feature = "tracker")]
+pub mod movement;
