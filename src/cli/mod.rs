@@ -5,14 +5,24 @@
 //! Results go to standard output through [`Output`], everything else to standard error.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 mod output;
+mod profiles;
 mod shell;
+mod status;
+mod synthetic_user;
+mod watch;
+
+pub mod window;
 
 pub use output::Output;
+
+/// A year: nothing is watched or recorded for longer, and no clock overflows.
+const LONGEST_S: f64 = 365.0 * 86_400.0;
 
 /// The eye tracker's tools: look at the running service, calibrate it, and work with recordings.
 #[derive(Debug, Parser)]
@@ -24,6 +34,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Status(status::Args),
+    Watch(watch::Args),
+    Profiles(profiles::Args),
     /// Print a completion script for a shell
     Completions(shell::CompletionArgs),
     /// Print the manual page
@@ -33,6 +46,9 @@ enum Command {
 impl Command {
     fn run(&self, out: &mut Output) -> anyhow::Result<()> {
         match self {
+            Self::Status(args) => status::run(args, out),
+            Self::Watch(args) => watch::run(args, out),
+            Self::Profiles(args) => profiles::run(args, out),
             Self::Completions(args) => shell::completions(args, Cli::command(), out),
             Self::Man => shell::man(Cli::command(), out),
         }
@@ -68,6 +84,15 @@ pub fn main() -> ExitCode {
             eprintln!("gazectl: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Reads a number of seconds above zero.
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() && seconds <= LONGEST_S => Ok(duration),
+        _ => Err(format!("must be above 0 and at most {LONGEST_S}")),
     }
 }
 

@@ -1,0 +1,45 @@
+//! The synthetic user behind a running daemon, as tools ask it for the truth.
+
+use crate::bus::proxies::TruthProxyBlocking;
+use crate::client::{Client, ClientError};
+use crate::clock::{Clock, MonotonicClock};
+use crate::geometry::ScreenPoint;
+
+/// The synthetic user in front of the daemon's synthetic camera.
+#[derive(Debug)]
+pub struct SyntheticUser {
+    truth: TruthProxyBlocking<'static>,
+}
+
+impl SyntheticUser {
+    /// `None` where a real person, or a recorded one, is in front of the camera.
+    pub fn find(client: &Client) -> Result<Option<Self>, ClientError> {
+        let truth = client.truth()?;
+        match truth.at(MonotonicClock.now().as_nanos()) {
+            Ok(_) => Ok(Some(Self { truth })),
+            Err(error) if is_not_offered(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where it looks at a moment on CLOCK_MONOTONIC, past or future.
+    pub fn looks_at(&self, time_ns: u64) -> Result<ScreenPoint, ClientError> {
+        let (x, y, _) = self.truth.at(time_ns)?;
+        Ok(ScreenPoint::new(x, y))
+    }
+}
+
+/// True where the daemon does not offer the interface at all.
+fn is_not_offered(error: &zbus::Error) -> bool {
+    use zbus::fdo::Error::{UnknownInterface, UnknownMethod, UnknownObject};
+    match error {
+        zbus::Error::MethodError(name, ..) => matches!(
+            name.as_str(),
+            "org.freedesktop.DBus.Error.UnknownInterface"
+                | "org.freedesktop.DBus.Error.UnknownMethod"
+                | "org.freedesktop.DBus.Error.UnknownObject"
+        ),
+        zbus::Error::FDO(error) => matches!(**error, UnknownInterface(_) | UnknownMethod(_) | UnknownObject(_)),
+        _ => false,
+    }
+}
