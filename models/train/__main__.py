@@ -16,7 +16,13 @@ def main() -> None:
     fit.add_argument("--steps", type=int, help="default: the full training")
     fit.add_argument("--seed", type=int, default=1)
     fit.add_argument("--tag", default="", help="suffix of the files in the cache")
+    fit.add_argument("--start", help="tag of the weights in the cache to start from, for a second training")
     fit.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings of gazectl synthesize to mix in")
+    measure = commands.add_parser("evaluate", help="measure the exported nets")
+    measure.add_argument("parts", nargs="+", choices=["validation", "test", "webcam"])
+    measure.add_argument("--models", type=Path, help="folder of the ONNX files, default models/")
+    measure.add_argument("--write", action="store_true", help="write the numbers to models/train/results.json")
+    measure.add_argument("--every", type=int, default=1, help="take every n-th frame of webcam_one_person")
     article = commands.add_parser("yardstick", help="train, measure and export the article's EyesNet")
     article.add_argument("--epochs", type=int, default=300)
     export = commands.add_parser("export", help="write models/NET.onnx, golden pairs and the manifest")
@@ -30,11 +36,15 @@ def main() -> None:
     elif arguments.command == "fit":
         from .fit import train
 
-        train(arguments.net, arguments.steps, arguments.seed, arguments.tag, arguments.synthetic)
+        train(arguments.net, arguments.steps, arguments.seed, arguments.tag, arguments.synthetic, arguments.start)
     elif arguments.command == "yardstick":
         from .yardstick import run
 
         run(arguments.epochs)
+    elif arguments.command == "evaluate":
+        from .evaluate import evaluate
+
+        evaluate(arguments.parts, arguments.models, arguments.write, arguments.every)
     elif arguments.command == "export":
         from .export import export as write
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import losses, nets, samples
+from . import losses, nets, samples, scenes
 from .data import cache_root
 from .labels import targets
-from .loop import fit
+from .loop import Forward, fit
 from .nets import LANDMARKS_HW
 
 BATCH = {"landmarks": 64, "eyes": 96, "finder": 32, "article": 64}
@@ -19,35 +19,40 @@ BATCH = {"landmarks": 64, "eyes": 96, "finder": 32, "article": 64}
 STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000, "article": 6000}
 
 
-def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Path]) -> Path:
-    """Trains net `name` and writes its weights to the cache; gives the file."""
+def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Path], start: str | None = None) -> Path:
+    """Trains net `name`, afresh or from the weights tagged `start`, into the cache; gives the file."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     runs = {"landmarks": _landmarks, "eyes": _eyes, "finder": _finder}
     out = cache_root() / f"{name}{tag}.pt"
-    net = runs[name](steps or STEPS[name], seed, cache_root() / f"{name}{tag}.checkpoint.pt", synthetic)
+    fresh = nets.build(name)
+    if start is not None:
+        fresh.load_state_dict(torch.load(cache_root() / f"{name}{start}.pt", weights_only=True))
+    net = runs[name](fresh, steps or STEPS[name], seed, cache_root() / f"{name}{tag}.checkpoint.pt", synthetic)
     torch.save(net.state_dict(), out)
     print(f"wrote {out}")
     return out
 
 
-def _landmarks(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
+def _landmarks(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
     t = targets()
     store = samples.FaceStore.build(t, "train")
     held = samples.FaceStore.build(t, "validation")
     draw = samples.Draw(seed)
+    sources = scenes.SceneMaker(t, "train", seed).sources
+    faceless = samples.faceless_crops(800, sources, seed)
     side = LANDMARKS_HW[0]
 
-    def step(net: nn.Module, n: int) -> tuple[Tensor, dict[str, float]]:
-        x, points, face = samples.landmarks_batch(store, BATCH["landmarks"], draw)
-        return losses.landmarks_loss(net(x), points, face, side)
+    def step(forward: Forward) -> tuple[Tensor, dict[str, float]]:
+        x, points, face = samples.landmarks_batch(store, BATCH["landmarks"], draw, faceless)
+        return losses.landmarks_loss(forward(x), points, face, side)
 
     def validate(net: nn.Module) -> str:
         check = samples.Draw(1)
         px, corners, right = [], [], []
         with torch.no_grad():
             for _ in range(8):
-                x, points, face = samples.landmarks_batch(held, 100, check)
+                x, points, face = samples.landmarks_batch(held, 100, check, faceless)
                 out = net(x)
                 d = losses.distances(out[:, :44].view(-1, 22, 2), points)
                 across = (points[:, 0] - points[:, 3]).norm(dim=1)
@@ -57,18 +62,18 @@ def _landmarks(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -
                 right.append(((out[:, 44] > 0).float() == face).float().mean().item())
         return f"points {np.mean(px):.3f} px, corners {np.mean(corners):.2f} %, face {np.mean(right):.3f}"
 
-    return fit(nets.build("landmarks"), step, steps, checkpoint, validate)
+    return fit(fresh, step, steps, checkpoint, validate)
 
 
-def _eyes(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
+def _eyes(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
     t = targets()
     store = samples.EyeStore.build(t, "train")
     held = samples.EyeStore.build(t, "validation")
     draw = samples.Draw(seed)
 
-    def step(net: nn.Module, n: int) -> tuple[Tensor, dict[str, float]]:
+    def step(forward: Forward) -> tuple[Tensor, dict[str, float]]:
         b = samples.eyes_batch(store, BATCH["eyes"], draw)
-        return losses.eyes_loss(net(b["x"]), b)
+        return losses.eyes_loss(forward(b["x"]), b)
 
     def validate(net: nn.Module) -> str:
         check = samples.Draw(1)
@@ -84,20 +89,18 @@ def _eyes(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.
                 opened.append((torch.sigmoid(out[:, 10]) - b["openness"])[keep].abs().mean().item())
         return f"pupil {np.mean(pupil):.3f} px, corners {np.mean(corner):.3f} px, openness {np.mean(opened):.3f}"
 
-    return fit(nets.build("eyes"), step, steps, checkpoint, validate)
+    return fit(fresh, step, steps, checkpoint, validate)
 
 
-def _finder(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
-    from . import scenes
-
+def _finder(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
     t = targets()
     maker = scenes.SceneMaker(t, "train", seed)
     held = scenes.SceneMaker(t, "validation", seed + 1)
     checks = [held.batch(64) for _ in range(4)]
 
-    def step(net: nn.Module, n: int) -> tuple[Tensor, dict[str, float]]:
+    def step(forward: Forward) -> tuple[Tensor, dict[str, float]]:
         x, target, positive, ignore = maker.batch(BATCH["finder"])
-        return losses.finder_loss(net(x), target, positive, ignore)
+        return losses.finder_loss(forward(x), target, positive, ignore)
 
     def validate(net: nn.Module) -> str:
         with torch.no_grad():
@@ -105,4 +108,4 @@ def _finder(steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> n
         recall, alarms, offset, size = np.array(rows).mean(0)
         return f"recall {recall:.3f}, false alarms {alarms:.3f}, offset {offset:.3f} sizes, size {size:.3f} ln"
 
-    return fit(nets.build("finder"), step, steps, checkpoint, validate)
+    return fit(fresh, step, steps, checkpoint, validate)

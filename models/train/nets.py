@@ -71,7 +71,14 @@ class PointNet(nn.Module):
         self.register_buffer("offset", (scale - 1) / 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.body(self.normalise(x))
+        return self.answer(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """The convolutions, which may run in half precision while training."""
+        return self.body(self.normalise(x))
+
+    def answer(self, features: Tensor) -> Tensor:
+        """The heads, always in full precision."""
         out = self.head(self.hidden(self.squeeze(features).flatten(1)))
         connected = out[:, : self.split] * self.scale + self.offset
         points = (connected + self.argmax(features)) * 0.5
@@ -109,7 +116,15 @@ class Finder(nn.Module):
         self.head = nn.Conv2d(48, 6, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(self.normalise(x)))
+        return self.answer(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """The convolutions, which may run in half precision while training."""
+        return self.body(self.normalise(x))
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Score and box by cell."""
+        return self.head(features)
 
 
 def build(name: str) -> nn.Module:

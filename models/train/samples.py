@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import degrade, warp
+from . import clutter, degrade, warp
 from .labels import EYE_INDEX, Targets, lid_gap
 from .nets import EYES_HW, LANDMARKS_HW
 from .points import MIRROR, face_frame
@@ -146,7 +147,19 @@ class Draw:
         return torch.rand(n, generator=self.torch) < share
 
 
-def landmarks_batch(store: FaceStore, n: int, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+def faceless_crops(count: int, sources: list[np.ndarray], seed: int) -> np.ndarray:
+    """Crops without a face, (count, 1, 64, 64): squares of any size cut out of backgrounds."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for _ in range(count):
+        p = clutter.background(rng, sources)
+        side = int(rng.integers(40, 121))
+        y, x = int(rng.integers(0, clutter.H - side + 1)), int(rng.integers(0, clutter.W - side + 1))
+        out.append(cv2.resize(p[y : y + side, x : x + side], LANDMARKS_HW[::-1], interpolation=cv2.INTER_AREA))
+    return np.stack(out)[:, None].clip(0, 255).astype(np.float32)
+
+
+def landmarks_batch(store: FaceStore, n: int, draw: Draw, faceless: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
     """Crops, points in crop px and whether the crop holds a face to be tracked (1 or 0)."""
     pick = draw.numpy.integers(0, len(store.pictures), n)
     pictures = torch.from_numpy(degrade.low_quality(store.pictures[pick], draw.numpy))[:, None].float()
@@ -170,8 +183,12 @@ def landmarks_batch(store: FaceStore, n: int, draw: Draw) -> tuple[Tensor, Tenso
     centre = (FACE_STORE_PX - 1) / 2 + shift * unit
     matrix = similarity(centre, scale * unit / side, angle, LANDMARKS_HW)
     x = crop(pictures, matrix, LANDMARKS_HW)
+    mixed = draw.true(n, 0.03)
+    x = torch.where(mixed.view(-1, 1, 1, 1), shuffle_blocks(x, draw), x)
+    blank = draw.true(n, 0.08)
+    x[blank] = torch.from_numpy(faceless[draw.numpy.integers(0, len(faceless), int(blank.sum()))])
     x = _spoil(x, draw, blur=1.2, covered=0.3, largest=0.45)[0]
-    return x, to_crop(matrix, points), (~stray).float()
+    return x, to_crop(matrix, points), (~(stray | blank | mixed)).float()
 
 
 def shuffle_blocks(x: Tensor, draw: Draw) -> Tensor:
