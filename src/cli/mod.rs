@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+mod calibrate;
 mod output;
 mod profiles;
 mod shell;
@@ -36,6 +37,7 @@ pub struct Cli {
 enum Command {
     Status(status::Args),
     Watch(watch::Args),
+    Calibrate(calibrate::Args),
     Profiles(profiles::Args),
     /// Print a completion script for a shell
     Completions(shell::CompletionArgs),
@@ -48,6 +50,7 @@ impl Command {
         match self {
             Self::Status(args) => status::run(args, out),
             Self::Watch(args) => watch::run(args, out),
+            Self::Calibrate(args) => calibrate::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
             Self::Completions(args) => shell::completions(args, Cli::command(), out),
             Self::Man => shell::man(Cli::command(), out),

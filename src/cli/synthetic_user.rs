@@ -1,4 +1,4 @@
-//! The synthetic user behind a running daemon, as tools ask it for the truth.
+//! The synthetic user behind a running daemon, as tools steer it and ask it for the truth.
 
 use crate::bus::proxies::TruthProxyBlocking;
 use crate::client::{Client, ClientError};
@@ -26,6 +26,16 @@ impl SyntheticUser {
     pub fn looks_at(&self, time_ns: u64) -> Result<ScreenPoint, ClientError> {
         let (x, y, _) = self.truth.at(time_ns)?;
         Ok(ScreenPoint::new(x, y))
+    }
+
+    /// Asks it to look at a point until it is released.
+    pub fn look_at(&self, point: ScreenPoint) -> Result<(), ClientError> {
+        Ok(self.truth.look_at(point.x, point.y)?)
+    }
+
+    /// Lets it look where it likes.
+    pub fn release(&self) -> Result<(), ClientError> {
+        Ok(self.truth.release()?)
     }
 }
 

@@ -1,0 +1,221 @@
+//! A calibration as a conversation with the service: it owns the camera, this side says where the user was asked to look.
+//! Everything but showing the points.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value as Json};
+
+use super::points;
+use super::report::{Report, Validated};
+use super::tour::{Seen, Shown, Step, Tour};
+use crate::bus::options::SessionOptions;
+use crate::bus::proxies::CalibrationProxyBlocking;
+use crate::bus::record::{Flags, Record};
+use crate::cli::status::facts;
+use crate::cli::synthetic_user::SyntheticUser;
+use crate::client::{Client, ClientError, Received, Session};
+use crate::clock::{Clock, MonotonicClock, Timestamp};
+use crate::geometry::ScreenPoint;
+
+/// Fewer points than this share of those asked for are no calibration.
+const ENOUGH: f64 = 0.6;
+
+/// What the tour that is under way is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Calibrating,
+    Validating,
+}
+
+/// A calibration that runs. Dropped before [`Conversation::keep`], it leaves the old profile as it was.
+#[derive(Debug)]
+pub struct Conversation {
+    calibration: CalibrationProxyBlocking<'static>,
+    session: Session,
+    synthetic_user: Option<SyntheticUser>,
+    tour: Tour,
+    phase: Phase,
+    fitted: Map<String, Json>,
+    validated: Vec<Validated>,
+    missed: Vec<String>,
+    looked_at: Option<ScreenPoint>,
+}
+
+impl Conversation {
+    /// Asks the service for the camera. The first point is not shown before [`Conversation::start`].
+    pub fn begin(client: &Client, output: Option<&str>) -> anyhow::Result<Self> {
+        let calibration = client.calibration().context("gazed does not calibrate now")?;
+        let session = client.session(&SessionOptions {
+            app_name: "gazectl calibrate".to_owned(),
+            output: output.map(str::to_owned),
+            ..SessionOptions::default()
+        })?;
+        session.start()?;
+        Ok(Self {
+            calibration,
+            session,
+            synthetic_user: SyntheticUser::find(client)?,
+            tour: Tour::new(Vec::new(), now()),
+            phase: Phase::Calibrating,
+            fitted: Map::new(),
+            validated: Vec::new(),
+            missed: Vec::new(),
+            looked_at: None,
+        })
+    }
+
+    /// True where the user is the synthetic one, who looks where it is told.
+    pub fn is_synthetic(&self) -> bool {
+        self.synthetic_user.is_some()
+    }
+
+    /// What is wrong with the picture, for people; empty where nothing is.
+    pub fn advice(&self) -> Result<String, ClientError> {
+        Ok(self.calibration.advice()?)
+    }
+
+    /// Shows the first point.
+    pub fn start(&mut self, points: Vec<ScreenPoint>) {
+        self.tour = Tour::new(points, now());
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub fn shown(&self) -> Option<Shown> {
+        self.tour.shown()
+    }
+
+    /// How much of the time that the eye has to rest on the point has passed, 0..=1.
+    pub fn resting(&self) -> f64 {
+        self.tour.resting()
+    }
+
+    /// Takes in what the tracker saw, for `patience` at most, and does what follows from it. `Some` once all is done.
+    pub fn advance(&mut self, patience: Duration) -> anyhow::Result<Option<Report>> {
+        if let (Some(user), Some(shown)) = (&self.synthetic_user, self.tour.shown())
+            && self.looked_at != Some(shown.point)
+        {
+            user.look_at(shown.point)?;
+            self.looked_at = Some(shown.point);
+        }
+        let mut wait = patience;
+        loop {
+            match self.session.receive(wait) {
+                Received::Sample(sample) => self.tour.see(seen(&sample.record)),
+                Received::TimedOut => break,
+                Received::Ended => bail!("gazed ended, or the bus did; the old profile is untouched"),
+            }
+            wait = Duration::ZERO;
+        }
+        match self.tour.step(now()) {
+            Step::Watch => Ok(None),
+            Step::Take(point, from, to) => {
+                match self.phase {
+                    Phase::Calibrating => self.add(point, from, to)?,
+                    Phase::Validating => self.validate(point, from, to)?,
+                }
+                Ok(None)
+            }
+            Step::Over => self.next_phase(),
+        }
+    }
+
+    /// Stores the calibration, and uses it from now on.
+    pub fn keep(&self, profile: &str) -> anyhow::Result<()> {
+        let kept = self.calibration.commit(profile).map_err(ClientError::from);
+        kept.with_context(|| format!("the profile \"{profile}\" could not be stored"))
+    }
+
+    fn add(&mut self, point: ScreenPoint, from: Timestamp, to: Timestamp) -> Result<(), ClientError> {
+        let (accepted, reason) = self
+            .calibration
+            .add_target(point.x, point.y, from.as_nanos(), to.as_nanos())?;
+        if accepted {
+            self.tour.taken(now());
+        } else {
+            tracing::info!(x = point.x, y = point.y, reason, "a point is shown again");
+            self.tour.refused(&reason, now());
+        }
+        Ok(())
+    }
+
+    fn validate(&mut self, point: ScreenPoint, from: Timestamp, to: Timestamp) -> Result<(), ClientError> {
+        match self
+            .calibration
+            .validate(point.x, point.y, from.as_nanos(), to.as_nanos())
+        {
+            Ok((error_deg, precision_deg)) => {
+                self.validated.push(Validated {
+                    point,
+                    error_deg,
+                    precision_deg,
+                });
+                self.tour.taken(now());
+            }
+            Err(zbus::Error::MethodError(_, reason, _)) => {
+                self.tour.refused(reason.as_deref().unwrap_or("refused"), now());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn next_phase(&mut self) -> anyhow::Result<Option<Report>> {
+        let missed = self.tour.points_missed();
+        self.missed.extend(
+            missed
+                .iter()
+                .map(|missed| format!("{:.2}, {:.2}: {}", missed.point.x, missed.point.y, missed.reason)),
+        );
+        match self.phase {
+            Phase::Calibrating => {
+                let (taken, of) = (
+                    self.tour.points_taken().len(),
+                    self.tour.points_taken().len() + missed.len(),
+                );
+                if (taken as f64) < ENOUGH * of as f64 || taken == 0 {
+                    let reason = missed.first().map_or("", |missed| missed.reason.as_str());
+                    bail!(
+                        "only {taken} of {of} points could be used ({reason}); sit so that the camera sees both eyes, look \
+                         at each point until it goes, and try again. The old profile is untouched"
+                    );
+                }
+                let fitted = self.calibration.fit().map_err(ClientError::from);
+                self.fitted = facts(&fitted.context("the points could not be fitted; the old profile is untouched")?);
+                self.phase = Phase::Validating;
+                self.tour = Tour::new(points::validation(), now());
+                Ok(None)
+            }
+            Phase::Validating => Ok(Some(Report {
+                fitted: std::mem::take(&mut self.fitted),
+                validated: std::mem::take(&mut self.validated),
+                missed: std::mem::take(&mut self.missed),
+            })),
+        }
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        // The service may be gone already; then there is nobody to release and nothing to abort.
+        if let Some(user) = &self.synthetic_user {
+            let _ = user.release();
+        }
+        let _ = self.calibration.abort();
+    }
+}
+
+fn now() -> Timestamp {
+    MonotonicClock.now()
+}
+
+fn seen(record: &Record) -> Seen {
+    let open = record.is_valid() && !record.flags.contains(Flags::BLINK);
+    Seen {
+        captured: Timestamp::from_nanos(record.captured_ns),
+        gaze: open.then(|| ScreenPoint::new(record.gaze_x, record.gaze_y)),
+    }
+}

@@ -1,0 +1,124 @@
+//! `gazectl calibrate`: leads a user through points to look at, and has the service learn from it.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::bail;
+
+use super::Output;
+use crate::client::Client;
+use conversation::Conversation;
+use report::Report;
+
+mod conversation;
+mod points;
+mod report;
+mod screen;
+mod terminal;
+mod tour;
+
+/// Calibrates the gaze: look at a few points, and a profile is stored and used from then on.
+///
+/// The points appear in a full-screen window, or in the terminal where there is no display. Until the end, and whenever it
+/// is stopped, the old profile stays as it was. The synthetic user is told where to look.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many points: 5, 9, 13 or 16
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = point_count)]
+    points: u8,
+    /// Show the points in the terminal instead of a window
+    #[arg(long)]
+    terminal: bool,
+    /// The name to store the calibration under
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    profile: String,
+    /// Ask nothing: begin at once, and keep the result where it is any good
+    #[arg(long)]
+    yes: bool,
+    /// The monitor to calibrate on, by name; the primary one by default
+    #[arg(long, value_name = "NAME")]
+    output: Option<String>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn point_count(text: &str) -> Result<u8, String> {
+    let counts = points::COUNTS.map(|count| count.to_string());
+    match text.parse() {
+        Ok(count) if points::COUNTS.contains(&count) => Ok(count),
+        _ => Err(format!("there are layouts of {} points", counts.join(", "))),
+    }
+}
+
+pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
+    let Some(points) = points::calibration(args.points) else {
+        bail!("there is no layout of {} points", args.points);
+    };
+    let client = Client::connect()?;
+    let mut conversation = Conversation::begin(&client, args.output.as_deref())?;
+    let report = if conversation.is_synthetic() && (args.yes || !io::stdout().is_terminal()) {
+        // Nobody sees what would be shown.
+        terminal::in_lines(&mut conversation, points)?
+    } else if args.terminal || !has_display() {
+        terminal::on_screen(&mut conversation, points, args.yes)?
+    } else {
+        let (returned, report) = screen::lead(conversation, points, args)?;
+        conversation = returned;
+        report
+    };
+    if args.json {
+        out.json_line(&report)?;
+    } else {
+        report.print(out)?;
+    }
+    out.finish()?;
+    if !report.is_useful() && args.yes {
+        bail!("the calibration is not kept: it is {}", report.verdict());
+    }
+    if args.yes || wants_to_keep(&report)? {
+        conversation.keep(&args.profile)?;
+        if !args.json {
+            writeln!(out, "Stored as \"{}\".", args.profile)?;
+        }
+        Ok(())
+    } else {
+        bail!("the calibration is not kept; the old profile is untouched");
+    }
+}
+
+fn has_display() -> bool {
+    ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+fn wants_to_keep(report: &Report) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody can be asked whether to keep the calibration; --yes keeps it where it is any good");
+    }
+    let preset = if report.is_useful() { "Y/n" } else { "y/N" };
+    eprint!("Keep it? [{preset}] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(match answer.trim().chars().next() {
+        None => report.is_useful(),
+        Some(letter) => letter.eq_ignore_ascii_case(&'y'),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_with_a_layout_are_taken() {
+        assert_eq!(point_count("13"), Ok(13));
+        for wrong in ["0", "7", "-9", "nine", "256"] {
+            assert_eq!(
+                point_count(wrong),
+                Err("there are layouts of 5, 9, 13, 16 points".to_owned()),
+                "{wrong}"
+            );
+        }
+    }
+}

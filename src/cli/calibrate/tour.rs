@@ -1,0 +1,338 @@
+//! A tour of points the user looks at: which one is shown, when the eye rests on it, which ones are shown again. No drawing,
+//! no bus, no clock: samples, answers and the present moment go in, what to do comes out.
+
+use std::collections::VecDeque;
+
+use crate::clock::Timestamp;
+use crate::geometry::ScreenPoint;
+
+/// From a point's appearance until the eye can have arrived and settled: a saccade starts about 0.2 s after its target appears
+/// and lasts less than 0.1 s (Rayner 1998, Psychological Bulletin 124), and often a small one follows to correct it.
+const ARRIVAL_S: f64 = 0.6;
+/// How long the eye must rest before its samples are taken.
+const REST_S: f64 = 0.8;
+/// A point at which the eye did not rest within this time is put off.
+const PATIENCE_S: f64 = 5.0;
+/// How often one point is shown before it is given up.
+const ATTEMPTS: u8 = 3;
+/// The eye rests where this share of the samples ...
+const RESTING_SHARE: f64 = 0.75;
+/// ... is this close to their median, in widths and heights of the screen. Wide, for the gaze is not calibrated yet; a
+/// saccade between two points of a tour is several times as long.
+const RESTING_RADIUS: f64 = 0.06;
+
+/// What the tracker saw at one moment; `gaze` is `None` where there was nothing to see (no face, a blink).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    pub captured: Timestamp,
+    pub gaze: Option<ScreenPoint>,
+}
+
+/// What is to be done now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Show [`Tour::shown`] and come back with the next sample.
+    Watch,
+    /// The eye rested on the point from the first moment to the last: ask the tracker to take it, and say
+    /// [`Tour::taken`] or [`Tour::refused`].
+    Take(ScreenPoint, Timestamp, Timestamp),
+    /// All points were taken or given up.
+    Over,
+}
+
+/// The point on show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shown {
+    pub point: ScreenPoint,
+    /// When it appeared.
+    pub since: Timestamp,
+    /// Counts the points from 1.
+    pub number: usize,
+    pub of: usize,
+}
+
+/// A point that was given up, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Missed {
+    pub point: ScreenPoint,
+    pub reason: String,
+}
+
+#[derive(Debug)]
+pub struct Tour {
+    queue: VecDeque<(ScreenPoint, u8)>,
+    shown: Option<Shown>,
+    attempt: u8,
+    recent: VecDeque<Seen>,
+    taken: Vec<ScreenPoint>,
+    missed: Vec<Missed>,
+    total: usize,
+}
+
+impl Tour {
+    pub fn new(points: Vec<ScreenPoint>, now: Timestamp) -> Self {
+        let mut tour = Self {
+            total: points.len(),
+            queue: points.into_iter().map(|point| (point, 1)).collect(),
+            shown: None,
+            attempt: 1,
+            recent: VecDeque::new(),
+            taken: Vec::new(),
+            missed: Vec::new(),
+        };
+        tour.next(now);
+        tour
+    }
+
+    pub fn shown(&self) -> Option<Shown> {
+        self.shown
+    }
+
+    pub fn points_taken(&self) -> &[ScreenPoint] {
+        &self.taken
+    }
+
+    pub fn points_missed(&self) -> &[Missed] {
+        &self.missed
+    }
+
+    /// How much of the resting time has passed, 0..=1.
+    pub fn resting(&self) -> f64 {
+        match (self.recent.front(), self.recent.back()) {
+            (Some(first), Some(last)) if self.is_steady() => {
+                (last.captured.seconds_since(first.captured) / REST_S).clamp(0.0, 1.0)
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// Takes what the tracker saw. Samples from before the eye can have arrived, or out of order, are of no use.
+    pub fn see(&mut self, seen: Seen) {
+        let Some(shown) = self.shown else { return };
+        let in_order = self.recent.back().is_none_or(|last| last.captured < seen.captured);
+        if in_order && seen.captured.seconds_since(shown.since) >= ARRIVAL_S {
+            self.recent.push_back(seen);
+            // One sample older than the window stays, so that the window is known to be covered.
+            while self.recent.len() > 2 && seen.captured.seconds_since(self.recent[1].captured) >= REST_S {
+                self.recent.pop_front();
+            }
+        }
+    }
+
+    pub fn step(&mut self, now: Timestamp) -> Step {
+        let Some(shown) = self.shown else { return Step::Over };
+        if let (Some(first), Some(last)) = (self.recent.front(), self.recent.back())
+            && last.captured.seconds_since(first.captured) >= REST_S
+            && self.is_steady()
+        {
+            return Step::Take(shown.point, first.captured, last.captured);
+        }
+        if now.seconds_since(shown.since) >= PATIENCE_S {
+            let reason = if self.recent.iter().any(|seen| seen.gaze.is_some()) {
+                "the eye did not come to rest on it"
+            } else {
+                "no open eyes were seen"
+            };
+            self.put_off(reason, now);
+        }
+        if self.shown.is_some() { Step::Watch } else { Step::Over }
+    }
+
+    /// The tracker took the point.
+    pub fn taken(&mut self, now: Timestamp) {
+        if let Some(shown) = self.shown {
+            self.taken.push(shown.point);
+            self.next(now);
+        }
+    }
+
+    /// The tracker had no use for the point: it is shown again later.
+    pub fn refused(&mut self, reason: &str, now: Timestamp) {
+        self.put_off(reason, now);
+    }
+
+    fn put_off(&mut self, reason: &str, now: Timestamp) {
+        if let Some(shown) = self.shown {
+            if self.attempt < ATTEMPTS {
+                self.queue.push_back((shown.point, self.attempt + 1));
+            } else {
+                self.missed.push(Missed {
+                    point: shown.point,
+                    reason: reason.to_owned(),
+                });
+            }
+            self.next(now);
+        }
+    }
+
+    fn next(&mut self, now: Timestamp) {
+        self.recent.clear();
+        self.shown = self.queue.pop_front().map(|(point, attempt)| {
+            self.attempt = attempt;
+            Shown {
+                point,
+                since: now,
+                number: self.taken.len() + self.missed.len() + 1,
+                of: self.total,
+            }
+        });
+    }
+
+    fn is_steady(&self) -> bool {
+        let points: Vec<ScreenPoint> = self.recent.iter().filter_map(|seen| seen.gaze).collect();
+        let (Some(x), Some(y)) = (
+            median(points.iter().map(|point| point.x)),
+            median(points.iter().map(|point| point.y)),
+        ) else {
+            return false;
+        };
+        let near =
+            |point: &&ScreenPoint| (point.x - x).abs() <= RESTING_RADIUS && (point.y - y).abs() <= RESTING_RADIUS;
+        points.iter().filter(near).count() as f64 >= RESTING_SHARE * self.recent.len() as f64
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: f64) -> Timestamp {
+        Timestamp::from_nanos(1_000_000_000).offset_by_seconds(seconds)
+    }
+
+    fn points(count: usize) -> Vec<ScreenPoint> {
+        (0..count).map(|i| ScreenPoint::new(0.1 * i as f64, 0.5)).collect()
+    }
+
+    /// Runs a tour at 30 samples a second; `user` says where the eye is, given the point and its age. Gives the moments of
+    /// the takes.
+    fn walk(tour: &mut Tour, user: impl Fn(Shown, f64) -> Option<ScreenPoint>, refuse: u32) -> Vec<f64> {
+        let (mut takes, mut refused) = (Vec::new(), 0);
+        for frame in 0..30 * 600 {
+            let now = at(f64::from(frame) / 30.0);
+            if let Some(shown) = tour.shown() {
+                let gaze = user(shown, now.seconds_since(shown.since));
+                tour.see(Seen { captured: now, gaze });
+            }
+            match tour.step(now) {
+                Step::Watch => {}
+                Step::Take(..) if refused < refuse => {
+                    refused += 1;
+                    tour.refused("too dark", now);
+                }
+                Step::Take(..) => {
+                    takes.push(now.seconds_since(at(0.0)));
+                    tour.taken(now);
+                }
+                Step::Over => return takes,
+            }
+        }
+        panic!("the tour never ended");
+    }
+
+    #[test]
+    fn a_user_who_looks_gets_through_without_delay() {
+        let mut tour = Tour::new(points(3), at(0.0));
+        let takes = walk(&mut tour, |shown, _| Some(shown.point), 0);
+        assert_eq!(tour.points_taken(), points(3));
+        for (number, moment) in (1..).zip(takes) {
+            let soonest = f64::from(number) * (ARRIVAL_S + REST_S);
+            assert!(
+                (soonest - 0.01..soonest + 0.3).contains(&moment),
+                "point {number} taken at {moment}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_late_eye_is_waited_for() {
+        let mut tour = Tour::new(points(1), at(0.0));
+        let late = |shown: Shown, age: f64| {
+            Some(if age < 2.0 {
+                ScreenPoint::new(0.9, 0.9)
+            } else {
+                shown.point
+            })
+        };
+        // Resting elsewhere cannot be told from resting on the point before the gaze is calibrated, so this one wanders.
+        let wandering = |shown: Shown, age: f64| {
+            if age < 2.0 {
+                Some(ScreenPoint::new((age * 3.0).fract(), 0.5))
+            } else {
+                late(shown, age)
+            }
+        };
+        let takes = walk(&mut tour, wandering, 0);
+        assert!(takes[0] > 2.0 + 0.7 * REST_S && takes[0] < 3.2, "taken at {takes:?}");
+    }
+
+    #[test]
+    fn blinks_do_not_disturb_and_closed_eyes_are_named() {
+        let mut tour = Tour::new(points(2), at(0.0));
+        let blinking = |shown: Shown, age: f64| (!(0.9..1.05).contains(&age)).then_some(shown.point);
+        walk(&mut tour, blinking, 0);
+        assert_eq!(tour.points_taken().len(), 2);
+
+        let mut tour = Tour::new(points(2), at(0.0));
+        walk(&mut tour, |_, _| None, 0);
+        assert!(tour.points_taken().is_empty());
+        assert_eq!(tour.points_missed()[0].reason, "no open eyes were seen");
+    }
+
+    #[test]
+    fn a_refused_point_comes_again_at_the_end() {
+        let mut tour = Tour::new(points(3), at(0.0));
+        walk(&mut tour, |shown, _| Some(shown.point), 1);
+        let order = points(3);
+        assert_eq!(tour.points_taken(), [order[1], order[2], order[0]]);
+        assert!(tour.points_missed().is_empty());
+    }
+
+    #[test]
+    fn a_point_refused_every_time_is_given_up() {
+        let mut tour = Tour::new(points(1), at(0.0));
+        walk(&mut tour, |shown, _| Some(shown.point), u32::from(ATTEMPTS));
+        assert_eq!(tour.points_missed().len(), 1);
+        assert_eq!(tour.points_missed()[0].reason, "too dark");
+    }
+
+    proptest! {
+        #[test]
+        fn every_point_is_taken_or_missed_whatever_is_seen(
+            count in 0..8_usize,
+            seen in prop::collection::vec((0.0..0.2_f64, prop::option::of((-2.0..3.0_f64, -2.0..3.0_f64))), 0..400),
+        ) {
+            let mut tour = Tour::new(points(count), at(0.0));
+            let mut now = at(0.0);
+            let mut over = false;
+            // A user who goes on doing what was drawn until patience runs out everywhere.
+            let seen = if seen.is_empty() { vec![(0.1, None)] } else { seen };
+            for (pause, gaze) in seen.iter().cycle().take(40_000) {
+                now = now.offset_by_seconds(*pause);
+                tour.see(Seen { captured: now, gaze: gaze.map(|(x, y)| ScreenPoint::new(x, y)) });
+                match tour.step(now) {
+                    Step::Watch => prop_assert!(tour.shown().is_some()),
+                    Step::Take(point, from, to) => {
+                        prop_assert_eq!(Some(point), tour.shown().map(|shown| shown.point));
+                        prop_assert!(to.seconds_since(from) >= REST_S && to <= now);
+                        tour.taken(now);
+                    }
+                    Step::Over => { over = true; break; }
+                }
+            }
+            let passed = now.seconds_since(at(0.0));
+            prop_assert!(over || passed < 8.0 * 3.0 * (PATIENCE_S + 0.5), "not over after {} s", passed);
+            if over {
+                prop_assert_eq!(tour.points_taken().len() + tour.points_missed().len(), count);
+            }
+        }
+    }
+}
