@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::frame::Frame;
 use crate::geometry::Setup;
 
+pub mod camera;
 pub mod decode;
 pub mod recording;
 mod source;

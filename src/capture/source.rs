@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::recording::Player;
-use super::{CaptureError, FrameSource};
+use super::{CaptureError, FrameSource, camera};
 use crate::config::CameraConfig;
 
 /// A source of frames as named on the command line: `camera`, `camera:NAME`, `recording:PATH` or
@@ -62,11 +62,10 @@ impl fmt::Display for SourceSpec {
 ///
 /// # Errors
 /// [`CaptureError::Unavailable`] where trying again later may help, [`CaptureError::Unusable`] where it cannot.
-pub fn open(spec: &SourceSpec, _config: &CameraConfig) -> Result<Box<dyn FrameSource>, CaptureError> {
+pub fn open(spec: &SourceSpec, config: &CameraConfig) -> Result<Box<dyn FrameSource>, CaptureError> {
     match spec {
-        SourceSpec::Camera | SourceSpec::CameraNamed(_) => {
-            Err(CaptureError::Unusable(format!("{spec}: cameras are not built in")))
-        }
+        SourceSpec::Camera => Ok(Box::new(camera::open(&config.name, config)?)),
+        SourceSpec::CameraNamed(name) => Ok(Box::new(camera::open(name, config)?)),
         SourceSpec::Recording(path) => match Player::open(path) {
             Ok(player) => Ok(Box::new(player)),
             Err(error) => Err(CaptureError::Unusable(error.to_string())),

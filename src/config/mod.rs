@@ -35,7 +35,7 @@ pub struct CameraConfig {
     pub frame_rate_hz: f64,
     /// Horizontal.
     pub field_of_view_deg: f64,
-    /// Added to every time stamp.
+    /// How much later frames are stamped than gazed assumes.
     pub capture_delay_ms: f64,
     /// The camera's place, to the right of the middle of the screen as the user sees it.
     pub right_of_middle_mm: f64,
