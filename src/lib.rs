@@ -6,6 +6,8 @@ pub mod geometry;
 pub mod latest;
 
 #[cfg(feature = "tracker")]
+pub mod calibration;
+#[cfg(feature = "tracker")]
 pub mod capture;
 #[cfg(feature = "tools")]
 pub mod cli;
@@ -13,6 +15,11 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "tracker")]
 pub mod disk;
+#[cfg(feature = "tracker")]
+pub mod eyes;
+#[cfg(feature = "tracker")]
+pub mod face;
+#[cfg(feature = "tracker")]
 pub mod filter;
 #[cfg(feature = "tracker")]
 pub mod forecast;
@@ -20,3 +27,9 @@ pub mod forecast;
 pub mod frame;
 #[cfg(feature = "tracker")]
 pub mod movement;
+#[cfg(feature = "tracker")]
+pub mod nets;
+#[cfg(feature = "tracker")]
+pub mod pipeline;
+#[cfg(feature = "tracker")]
+pub mod tracking;

@@ -11,11 +11,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 mod calibrate;
+mod evaluate;
 mod output;
 mod profiles;
 mod shell;
 mod status;
 mod synthetic_user;
+mod track;
 mod watch;
 
 pub mod window;
@@ -41,8 +43,12 @@ enum Command {
     Profiles(profiles::Args),
     /// Print a completion script for a shell
     Completions(shell::CompletionArgs),
+    /// Calibrate on some frames of a recording, predict the others and say how far off they are
+    Evaluate(evaluate::Args),
     /// Print the manual page
     Man,
+    /// Print what is seen in every frame of a recording
+    Track(track::Args),
 }
 
 impl Command {
@@ -53,6 +59,8 @@ impl Command {
             Self::Calibrate(args) => calibrate::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
             Self::Completions(args) => shell::completions(args, Cli::command(), out),
+            Self::Evaluate(args) => evaluate::run(args, out),
+            Self::Track(args) => track::run(args, out),
             Self::Man => shell::man(Cli::command(), out),
         }
     }

@@ -1,0 +1,236 @@
+//! From features to the screen: the fit of one person, and the profile it is kept in.
+
+pub mod features;
+pub mod profile;
+mod regression;
+
+use nalgebra::Vector2;
+use serde::{Deserialize, Serialize};
+
+pub use features::Features;
+use regression::{BASIS, Regression, basis};
+
+use crate::geometry::{ScreenPoint, Setup};
+
+/// One moment at which the user is known to have looked at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    pub target: ScreenPoint,
+    pub features: Features,
+}
+
+/// A gaze point as calibration gives it, before any smoothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    pub point: ScreenPoint,
+    /// Radius that should hold the true gaze point 95 % of the time, in mm on the screen.
+    pub error_radius_mm: f64,
+}
+
+/// Why samples make no calibration.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum FitError {
+    #[error(
+        "only {found} usable samples, at least {least} are needed: look at every point until it is taken, with both eyes open"
+    )]
+    TooFew { found: usize, least: usize },
+    #[error("all points lie at one place of the screen: look at points spread over the whole of it")]
+    OnePlace,
+    #[error("the samples contradict each other: calibrate again")]
+    Degenerate,
+}
+
+/// The least number of samples that a fit makes sense with.
+pub const LEAST_SAMPLES: usize = 4;
+
+/// Maps features to the screen.
+#[derive(Clone, Debug, Default)]
+pub enum Mapping {
+    /// Pure geometry of an average eye: rough, some ten degrees off.
+    #[default]
+    Geometric,
+    /// Geometry corrected for one person.
+    Fitted(Box<Fit>),
+}
+
+impl Mapping {
+    /// An average person's geometric gaze is about this far off: 8 degrees in tangents, one standard deviation.
+    const GEOMETRIC_SD: f64 = 0.14;
+
+    pub fn predict(&self, features: &Features, setup: &Setup) -> Prediction {
+        let (tangents, sd) = match self {
+            Self::Geometric => (features.gaze_tangents(), Self::GEOMETRIC_SD),
+            Self::Fitted(fit) => fit.predict(features),
+        };
+        Prediction {
+            point: features.screen_point(tangents, setup),
+            error_radius_mm: RADIUS_95_PER_SD * sd * features.eyes_mm[2],
+        }
+    }
+
+    pub fn is_fitted(&self) -> bool {
+        matches!(self, Self::Fitted(_))
+    }
+}
+
+/// A circle of this many standard deviations of one axis holds 95 % of a round normal distribution in the plane:
+/// sqrt(-2 ln 0.05).
+const RADIUS_95_PER_SD: f64 = 2.447_746_83;
+
+/// A person's correction of the geometric gaze.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    x: Regression,
+    y: Regression,
+    /// Root mean square of the held-out error, in tangents, of x and y together.
+    held_out_rms: f64,
+}
+
+impl Fit {
+    /// Fits samples of one person.
+    ///
+    /// What is fitted is the difference between the geometric gaze and the true one, in tangents, by ridge regression with
+    /// one prior width a basis function; how strongly the prior holds is chosen by leaving each sample out. Samples that
+    /// stay far off (blinks, looks elsewhere) lose their weight (Huber).
+    pub fn new(samples: &[Sample], setup: &Setup) -> Result<Self, FitError> {
+        let usable: Vec<&Sample> = samples
+            .iter()
+            .filter(|sample| sample.features.is_finite() && sample.target.is_finite())
+            .collect();
+        if usable.len() < LEAST_SAMPLES {
+            return Err(FitError::TooFew {
+                found: usable.len(),
+                least: LEAST_SAMPLES,
+            });
+        }
+        let first = usable[0].target;
+        if usable
+            .iter()
+            .all(|sample| setup.screen.distance_mm(sample.target, first) < 5.0)
+        {
+            return Err(FitError::OnePlace);
+        }
+        let bases: Vec<[f64; BASIS]> = usable.iter().map(|sample| basis(&sample.features)).collect();
+        let differences: Vec<Vector2<f64>> = usable
+            .iter()
+            .map(|sample| sample.features.tangents_to(sample.target, setup) - sample.features.gaze_tangents())
+            .collect();
+        let axis = |index: usize| {
+            let wanted: Vec<f64> = differences.iter().map(|difference| difference[index]).collect();
+            Regression::fit(&bases, &wanted).ok_or(FitError::Degenerate)
+        };
+        let (x, y) = (axis(0)?, axis(1)?);
+        let held_out_rms = x.held_out_rms().hypot(y.held_out_rms());
+        Ok(Self { x, y, held_out_rms })
+    }
+
+    /// Tangents of the gaze and the standard deviation of one axis.
+    fn predict(&self, features: &Features) -> (Vector2<f64>, f64) {
+        let basis = basis(features);
+        let ((x, sd_x), (y, sd_y)) = (self.x.predict(&basis), self.y.predict(&basis));
+        (
+            features.gaze_tangents() + Vector2::new(x, y),
+            (0.5 * (sd_x * sd_x + sd_y * sd_y)).sqrt(),
+        )
+    }
+
+    /// Held-out error of the samples it was fitted to, in degrees (RMS over both axes).
+    pub fn held_out_error_deg(&self) -> f64 {
+        self.held_out_rms.atan().to_degrees()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::calibration::features::COUNT;
+
+    /// A person whose eyes turn 20 % more than geometry thinks and look 5 degrees aside.
+    fn sample(x: f64, y: f64, noise: f64) -> Sample {
+        let setup = Setup::default();
+        let mut features = Features {
+            values: [0.0; COUNT],
+            eyes_mm: [265.0, 150.0, 600.0],
+            position_known: true,
+        };
+        let target = ScreenPoint::new(x, y);
+        let truth = features.tangents_to(target, &setup);
+        let seen = [(truth.x - 0.09) / 1.2 + noise, truth.y / 1.2 - noise];
+        features.values[16..20].copy_from_slice(&[seen[0], seen[1], seen[0], seen[1]]);
+        Sample { target, features }
+    }
+
+    fn nine_points() -> Vec<Sample> {
+        let at = [0.1, 0.5, 0.9];
+        at.iter().flat_map(|x| at.iter().map(|y| sample(*x, *y, 0.0))).collect()
+    }
+
+    #[test]
+    fn nine_points_correct_gain_and_offset() {
+        let setup = Setup::default();
+        let mapping = Mapping::Fitted(Box::new(Fit::new(&nine_points(), &setup).expect("a fit")));
+        for (x, y) in [(0.3, 0.3), (0.7, 0.2), (0.5, 0.8)] {
+            let fresh = sample(x, y, 0.0);
+            let error = setup
+                .screen
+                .distance_mm(mapping.predict(&fresh.features, &setup).point, fresh.target);
+            assert!(error < 6.0, "{error} mm at ({x}, {y})");
+            let raw = setup
+                .screen
+                .distance_mm(Mapping::Geometric.predict(&fresh.features, &setup).point, fresh.target);
+            assert!(raw > 4.0 * error, "uncalibrated {raw} mm");
+        }
+    }
+
+    #[test]
+    fn one_look_elsewhere_does_not_spoil_the_fit() {
+        let setup = Setup::default();
+        let mut samples: Vec<Sample> = nine_points().into_iter().flat_map(|sample| [sample; 4]).collect();
+        samples[7].target = ScreenPoint::new(0.9, 0.9);
+        let mapping = Mapping::Fitted(Box::new(Fit::new(&samples, &setup).expect("a fit")));
+        let fresh = sample(0.3, 0.6, 0.0);
+        let error = setup
+            .screen
+            .distance_mm(mapping.predict(&fresh.features, &setup).point, fresh.target);
+        assert!(error < 12.0, "{error} mm");
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_says_why() {
+        let setup = Setup::default();
+        assert_eq!(
+            Fit::new(&[], &setup).err(),
+            Some(FitError::TooFew {
+                found: 0,
+                least: LEAST_SAMPLES
+            })
+        );
+        let one_place = vec![sample(0.5, 0.5, 0.0); 9];
+        assert_eq!(Fit::new(&one_place, &setup).err(), Some(FitError::OnePlace));
+        let mut broken = nine_points();
+        broken
+            .iter_mut()
+            .for_each(|sample| sample.features.values[3] = f64::NAN);
+        assert!(matches!(
+            Fit::new(&broken, &setup).err(),
+            Some(FitError::TooFew { found: 0, .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn no_samples_whatever_make_it_panic_or_predict_nonsense(
+            seeds in proptest::collection::vec((0.0..1.0_f64, 0.0..1.0_f64, -0.5..0.5_f64), 4..40)
+        ) {
+            let setup = Setup::default();
+            let samples: Vec<Sample> = seeds.iter().map(|(x, y, noise)| sample(*x, *y, *noise)).collect();
+            if let Ok(fit) = Fit::new(&samples, &setup) {
+                let prediction = Mapping::Fitted(Box::new(fit)).predict(&samples[0].features, &setup);
+                prop_assert!(prediction.point.is_finite());
+                prop_assert!(prediction.error_radius_mm > 0.0);
+            }
+        }
+    }
+}

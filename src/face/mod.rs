@@ -1,0 +1,132 @@
+//! The face stage: find a face only while none is tracked, then follow it, with its landmarks and the head's pose.
+
+pub mod crop;
+pub mod finder;
+pub mod head;
+pub mod points;
+
+use crop::{CropError, Cropper};
+use finder::{Candidate, Finder};
+use head::Head;
+use points::{COUNT, FaceFrame, Landmarks};
+
+use crate::frame::GrayImage;
+use crate::geometry::PointPx;
+use crate::nets::{Net, NetName, Weights, WeightsError};
+
+/// Broken weights or a broken OpenCV: nothing that another picture would cure.
+#[derive(Debug, thiserror::Error)]
+pub enum FaceError {
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Crop(#[from] CropError),
+}
+
+/// One face in one frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Face {
+    pub landmarks: Landmarks,
+    pub head: Head,
+    /// That this is a face whose landmarks are right, 0..1.
+    pub confidence: f32,
+}
+
+/// Finds and follows the nearest face.
+pub struct FaceTracker {
+    finder: Finder,
+    landmarks: LandmarkNet,
+    tracked: Option<FaceFrame>,
+}
+
+impl FaceTracker {
+    /// The landmark net's face probability below which there is no face in its crop.
+    const LEAST_CONFIDENCE: f32 = 0.5;
+
+    pub fn new(weights: &Weights) -> Result<Self, FaceError> {
+        Ok(Self {
+            finder: Finder::new(weights)?,
+            landmarks: LandmarkNet::new(weights)?,
+            tracked: None,
+        })
+    }
+
+    /// The face in this frame: near where it was in the last one, or else wherever the finder sees the largest.
+    pub fn track(&mut self, image: &GrayImage) -> Result<Option<Face>, FaceError> {
+        if let Some(frame) = self.tracked {
+            let face = self.landmarks.locate(image, frame)?.filter(is_face);
+            if face.is_some() {
+                self.tracked = face.map(|face| face.landmarks.frame());
+                return Ok(face);
+            }
+            self.tracked = None;
+        }
+        let face = self.find(image)?;
+        self.tracked = face.map(|face| face.landmarks.frame());
+        Ok(face)
+    }
+
+    /// Forgets the face, so that the next frame is searched as if it were the first.
+    pub fn reset(&mut self) {
+        self.tracked = None;
+    }
+
+    fn find(&mut self, image: &GrayImage) -> Result<Option<Face>, FaceError> {
+        for Candidate { frame, .. } in self.finder.find(image)? {
+            // A found square is rough: the first pass centres the crop, the second places the landmarks.
+            let Some(rough) = self.landmarks.locate(image, *frame)? else {
+                continue;
+            };
+            let face = self.landmarks.locate(image, rough.landmarks.frame())?.filter(is_face);
+            if face.is_some() {
+                return Ok(face);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn is_face(face: &Face) -> bool {
+    face.confidence >= FaceTracker::LEAST_CONFIDENCE
+}
+
+/// Places the landmarks in an upright crop of a face.
+pub struct LandmarkNet {
+    net: Net,
+    cropper: Cropper,
+}
+
+impl LandmarkNet {
+    /// Side of the crop, in pixels.
+    const SIDE: usize = 64;
+    /// Points, then the face logit and the logarithm of the expected point error in parts of the side.
+    const OUTPUTS: usize = 2 * COUNT + 2;
+
+    pub fn new(weights: &Weights) -> Result<Self, FaceError> {
+        let net = weights.load(NetName::Landmarks, &[1, 1, Self::SIDE, Self::SIDE], Self::OUTPUTS)?;
+        Ok(Self {
+            net,
+            cropper: Cropper::new(Self::SIDE, Self::SIDE)?,
+        })
+    }
+
+    /// The landmarks of the face that fills `frame`, whatever is there: look at the confidence. `None` where the answer
+    /// is no face's shape at all.
+    pub fn locate(&mut self, image: &GrayImage, frame: FaceFrame) -> Result<Option<Face>, FaceError> {
+        let crop_from_picture = frame.crop_from_picture(Self::SIDE);
+        self.cropper.cut(image, &crop_from_picture, false, self.net.input())?;
+        let answer = self.net.run()?;
+        let picture_from_crop = crop_from_picture.inverse();
+        let mut points = [PointPx::default(); COUNT];
+        for (point, xy) in points.iter_mut().zip(answer.chunks_exact(2)) {
+            *point = picture_from_crop.apply(PointPx::new(xy[0], xy[1]));
+        }
+        let confidence = 1.0 / (1.0 + (-answer[2 * COUNT]).exp());
+        let landmarks = Landmarks(points);
+        Ok(Head::fit(&landmarks).map(|head| Face {
+            landmarks,
+            head,
+            confidence,
+        }))
+    }
+}

@@ -1,0 +1,228 @@
+//! The trained nets: their weights, the check against the manifest, and running them in tract.
+//!
+//! Weights are compiled in; a folder given with `--models` replaces them. Each file is named by `manifest.toml` with its
+//! SHA-256, input and output shape, and is refused where it does not match.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use tract_onnx::prelude::*;
+
+/// What went wrong with the weights, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    #[error(
+        "cannot read {path}: {source}; give --models a folder with manifest.toml and the weights it names, or leave it out to use the built-in ones"
+    )]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path} is not a valid manifest: {message}")]
+    Manifest { path: PathBuf, message: String },
+    #[error("the manifest in {path} names no net '{net}'; it is not complete or of another version")]
+    Missing { path: PathBuf, net: &'static str },
+    #[error(
+        "the weights of '{net}' in {path} do not match their manifest (SHA-256 {found}, not {expected}): the file is corrupt or of another version; install it again or leave --models out"
+    )]
+    Mismatch {
+        path: PathBuf,
+        net: &'static str,
+        expected: String,
+        found: String,
+    },
+    #[error("the weights of '{net}' cannot be used: {message}")]
+    Unusable { net: &'static str, message: String },
+}
+
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    nets: std::collections::BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    file: String,
+    sha256: String,
+}
+
+/// The nets that the tracker needs, by their names in the manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetName {
+    /// Finds faces in a small copy of the whole picture.
+    Finder,
+    /// Places the 22 landmarks in an upright crop of the face.
+    Landmarks,
+    /// EyesNet's shared branch: one eye patch in, pupil, lids, openness and confidence out.
+    Eyes,
+}
+
+impl NetName {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Finder => "finder",
+            Self::Landmarks => "landmarks",
+            Self::Eyes => "eyes",
+        }
+    }
+}
+
+/// Where the weights come from.
+#[derive(Clone, Debug, Default)]
+pub enum Weights {
+    #[default]
+    BuiltIn,
+    Folder(PathBuf),
+}
+
+impl Weights {
+    /// Loads one net and checks it against the manifest and the shapes expected of it.
+    pub fn load(&self, name: NetName, input: &[usize], output_len: usize) -> Result<Net, WeightsError> {
+        let bytes = self.bytes(name)?;
+        Net::from_onnx(name, &bytes, input, output_len)
+    }
+
+    /// A short version string of all weights together: the first digits of their manifest's SHA-256. Calibration profiles
+    /// are bound to it.
+    pub fn version(&self) -> Result<String, WeightsError> {
+        Ok(hex(&Sha256::digest(self.manifest_text()?.as_bytes()))[..12].to_owned())
+    }
+
+    fn bytes(&self, name: NetName) -> Result<Cow<'static, [u8]>, WeightsError> {
+        let path = self.manifest_path();
+        let manifest: Manifest = toml::from_str(&self.manifest_text()?).map_err(|error| WeightsError::Manifest {
+            path: path.clone(),
+            message: error.to_string(),
+        })?;
+        let Some(entry) = manifest.nets.get(name.as_str()) else {
+            return Err(WeightsError::Missing {
+                path,
+                net: name.as_str(),
+            });
+        };
+        let bytes = match self {
+            Self::BuiltIn => Cow::Borrowed(built_in(name)),
+            Self::Folder(folder) => Cow::Owned(read(&folder.join(&entry.file))?),
+        };
+        let found = hex(&Sha256::digest(&bytes));
+        if !found.eq_ignore_ascii_case(&entry.sha256) {
+            let expected = entry.sha256.clone();
+            return Err(WeightsError::Mismatch {
+                path,
+                net: name.as_str(),
+                expected,
+                found,
+            });
+        }
+        Ok(bytes)
+    }
+
+    fn manifest_path(&self) -> PathBuf {
+        match self {
+            Self::BuiltIn => PathBuf::from("(built in) manifest.toml"),
+            Self::Folder(folder) => folder.join("manifest.toml"),
+        }
+    }
+
+    fn manifest_text(&self) -> Result<Cow<'static, str>, WeightsError> {
+        match self {
+            Self::BuiltIn => Ok(Cow::Borrowed(include_str!("../models/manifest.toml"))),
+            Self::Folder(_) => {
+                let path = self.manifest_path();
+                let text = String::from_utf8(read(&path)?).map_err(|_| WeightsError::Manifest {
+                    path,
+                    message: "it is not UTF-8 text".into(),
+                })?;
+                Ok(Cow::Owned(text))
+            }
+        }
+    }
+}
+
+fn built_in(name: NetName) -> &'static [u8] {
+    match name {
+        NetName::Finder => include_bytes!("../models/finder.onnx"),
+        NetName::Landmarks => include_bytes!("../models/landmarks.onnx"),
+        NetName::Eyes => include_bytes!("../models/eyes.onnx"),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, WeightsError> {
+    std::fs::read(path).map_err(|source| WeightsError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One net, ready to run on one thread, with its input and output buffers.
+pub struct Net {
+    name: NetName,
+    state: TypedSimpleState,
+    input_shape: TVec<usize>,
+    input: Vec<f32>,
+    output: Vec<f32>,
+}
+
+impl Net {
+    /// Reads an ONNX file of fixed shapes. `output_len` is the number of values that the caller will read.
+    pub fn from_onnx(name: NetName, bytes: &[u8], input: &[usize], output_len: usize) -> Result<Self, WeightsError> {
+        let unusable = |message: String| WeightsError::Unusable {
+            net: name.as_str(),
+            message,
+        };
+        let model = load_onnx(bytes).map_err(|error| unusable(format!("{error:#}")))?;
+        let fact = model.input_fact(0).map_err(|error| unusable(format!("{error:#}")))?;
+        let Some(found) = fact.shape.as_concrete() else {
+            return Err(unusable("its input shape is not fixed".into()));
+        };
+        if found != input {
+            return Err(unusable(format!("its input is {found:?}, not {input:?}")));
+        }
+        let state = model
+            .into_runnable()
+            .and_then(|plan| plan.spawn())
+            .map_err(|error| unusable(format!("{error:#}")))?;
+        let mut net = Self {
+            name,
+            state,
+            input_shape: input.into(),
+            input: vec![0.0; input.iter().product()],
+            output: Vec::with_capacity(output_len),
+        };
+        let found = net.run()?.len();
+        if found != output_len {
+            return Err(unusable(format!("it answers with {found} numbers, not {output_len}")));
+        }
+        Ok(net)
+    }
+
+    /// The input buffer, to be filled before [`Net::run`].
+    pub fn input(&mut self) -> &mut [f32] {
+        &mut self.input
+    }
+
+    /// Runs the net on what its input buffer holds.
+    pub fn run(&mut self) -> Result<&[f32], WeightsError> {
+        let result = Tensor::from_shape(&self.input_shape, &self.input).and_then(|input| {
+            let outputs = self.state.run(tvec!(input.into()))?;
+            self.output.clear();
+            self.output
+                .extend_from_slice(outputs[0].try_as_plain_ram()?.as_slice::<f32>()?);
+            Ok(())
+        });
+        match result {
+            Ok(()) => Ok(&self.output),
+            Err(error) => Err(WeightsError::Unusable {
+                net: self.name.as_str(),
+                message: format!("{error:#}"),
+            }),
+        }
+    }
+}
+
+fn load_onnx(bytes: &[u8]) -> TractResult<TypedModel> {
+    tract_onnx::onnx().model_for_read(&mut &*bytes)?.into_optimized()
+}
