@@ -12,8 +12,10 @@ use tracing_subscriber::EnvFilter;
 
 mod calibrate;
 mod evaluate;
+mod forecast;
 mod output;
 mod profiles;
+mod samples;
 mod shell;
 mod status;
 mod synthetic_user;
@@ -41,6 +43,7 @@ enum Command {
     Watch(watch::Args),
     Calibrate(calibrate::Args),
     Profiles(profiles::Args),
+    Forecast(forecast::Args),
     /// Print a completion script for a shell
     Completions(shell::CompletionArgs),
     /// Calibrate on some frames of a recording, predict the others and say how far off they are
@@ -58,6 +61,7 @@ impl Command {
             Self::Watch(args) => watch::run(args, out),
             Self::Calibrate(args) => calibrate::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
+            Self::Forecast(args) => forecast::run(args, out),
             Self::Completions(args) => shell::completions(args, Cli::command(), out),
             Self::Evaluate(args) => evaluate::run(args, out),
             Self::Track(args) => track::run(args, out),

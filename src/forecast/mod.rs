@@ -27,14 +27,12 @@ pub const RESET_GAP_S: f64 = 0.300;
 pub const MAX_HORIZON_S: f64 = 0.200;
 /// Samples beyond this are no visual angles but errors upstream, and count as missing.
 pub const MAX_ANGLE_DEG: f64 = 360.0;
-/// Samples less trusted than this count as missing.
-pub const MIN_CONFIDENCE: f64 = 0.05;
 
 /// A measured gaze.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
     pub at: VisualAngle,
-    /// In [0, 1].
+    /// In [0, 1]; at 0 (or NaN) it counts as missing.
     pub confidence: f64,
 }
 
@@ -109,7 +107,7 @@ impl Forecaster {
     ) -> Result<Estimate, TimeError> {
         let sample = observation
             .filter(|o| o.at.is_finite() && o.at.x_deg.abs() <= MAX_ANGLE_DEG && o.at.y_deg.abs() <= MAX_ANGLE_DEG)
-            .filter(|o| o.confidence >= MIN_CONFIDENCE)
+            .filter(|o| o.confidence > 0.0)
             .map(|o| vector(o.at));
         match (self.now, self.estimate) {
             (Some(now), _) if t < now => {

@@ -1,0 +1,157 @@
+//! `gazectl forecast`: smooth, classify and forecast a CSV of gaze samples, row by row.
+//!
+//! A row's answer depends on that row and earlier ones only. Repeated time stamps are allowed: the first sample at a
+//! stamp counts, later ones get its answer. Rows without a sample (both coordinates empty, or NaN) coast for 150 ms on
+//! the last position and are then empty; they count as a blink for half a second and as lost after it.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::samples::Rows;
+use crate::forecast::{Forecaster, MAX_HORIZON_S, Method};
+
+/// Smooth, classify and forecast gaze samples from a CSV file
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How far ahead to forecast, in milliseconds (0 to 200)
+    #[arg(long, value_name = "H", value_parser = horizon_ms)]
+    horizon_ms: f64,
+    /// How to smooth and forecast
+    #[arg(long, value_name = "M", value_enum, default_value_t = Method::default())]
+    method: Method,
+    /// CSV with columns t_s,x_deg,y_deg[,confidence]; empty coordinates mean no sample; "-" reads standard input
+    #[arg(value_name = "INPUT.csv")]
+    input: PathBuf,
+}
+
+/// Parses a horizon within what a forecast can answer.
+pub fn horizon_ms(text: &str) -> Result<f64, String> {
+    let most = MAX_HORIZON_S * 1e3;
+    match text.parse::<f64>() {
+        Ok(ms) if (0.0..=most).contains(&ms) => Ok(ms),
+        _ => Err(format!("a number from 0 to {most} is needed")),
+    }
+}
+
+pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+    let name = args.input.display();
+    let forecaster = Forecaster::new(args.method);
+    if args.input.as_os_str() == "-" {
+        return convert(io::stdin().lock(), forecaster, args.horizon_ms, out).context("standard input");
+    }
+    let file = File::open(&args.input).with_context(|| format!("cannot open {name}"))?;
+    convert(file, forecaster, args.horizon_ms, out).with_context(|| name.to_string())
+}
+
+fn convert(input: impl Read, mut forecaster: Forecaster, horizon_ms: f64, out: &mut impl Write) -> Result<()> {
+    let mut rows = Rows::new(input)?;
+    let horizon = Duration::from_nanos((horizon_ms * 1e6).round() as u64);
+    // The header is held back until there is a row: an empty input then leaves no output behind.
+    let mut header = Some("t_s,filtered_x_deg,filtered_y_deg,forecast_x_deg,forecast_y_deg,error_radius_deg,movement");
+    while let Some(row) = rows.next_row()? {
+        let estimate = forecaster.observe(row.t, row.observation, true)?;
+        if let Some(header) = header.take() {
+            writeln!(out, "{header}")?;
+        }
+        write!(out, "{},", row.t_text)?;
+        match (estimate.at, forecaster.forecast(row.t + horizon)) {
+            (Some(at), Some(ahead)) => write!(
+                out,
+                "{:.6},{:.6},{:.6},{:.6},{:.6}",
+                at.x_deg, at.y_deg, ahead.at.x_deg, ahead.at.y_deg, ahead.error_radius_deg
+            )?,
+            _ => write!(out, ",,,,")?,
+        }
+        writeln!(out, ",{}", estimate.movement.name())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn output(csv: &str) -> Result<String> {
+        let mut out = Vec::new();
+        convert(csv.as_bytes(), Forecaster::new(Method::default()), 50.0, &mut out)?;
+        Ok(String::from_utf8(out).expect("numbers are text"))
+    }
+
+    fn complaint(csv: &str) -> String {
+        format!("{:#}", output(csv).expect_err("it must be refused"))
+    }
+
+    #[test]
+    fn bad_input_is_refused_with_the_line_and_the_reason() {
+        assert!(complaint("").contains("is empty"), "{}", complaint(""));
+        assert!(complaint("t_s,x_deg,y_deg\n").contains("no rows"));
+        assert!(complaint("t,x,y\n0,1,2\n").contains("no column t_s"));
+        assert!(complaint("t_s,x_deg,y_deg\n0,1\n").contains("malformed"));
+        let say = complaint("t_s,x_deg,y_deg\n0,1,2\n0.1,abc,2\n");
+        assert!(
+            say.contains("line 3") && say.contains("x_deg") && say.contains("abc"),
+            "{say}"
+        );
+        let say = complaint("t_s,x_deg,y_deg\n0.5,1,2\n0.4,1,2\n");
+        assert!(say.contains("line 3") && say.contains("time goes back"), "{say}");
+        assert!(complaint("t_s,x_deg,y_deg\nnan,1,2\n").contains("t_s"));
+        assert!(complaint("t_s,x_deg,y_deg\n0,1,\n").contains("only one"));
+        assert!(complaint("t_s,x_deg,y_deg\n0,1e9,2\n").contains("no visual angle"));
+        assert!(complaint("t_s,x_deg,y_deg\n0,inf,2\n").contains("no visual angle"));
+        assert!(complaint("t_s,x_deg,y_deg,confidence\n0,1,2,7\n").contains("confidence"));
+        assert!(complaint("t_s,x_deg,y_deg\n0,1,2\n1e300,1,2\n").contains("thirty years"));
+    }
+
+    #[test]
+    fn rows_without_a_sample_coast_and_are_then_empty() {
+        let rows = (0..40).map(|i| {
+            let sample = if (20..35).contains(&i) {
+                ",".to_owned()
+            } else {
+                format!("{}.5,-2", i % 2)
+            };
+            format!("{:.3},{sample}\n", f64::from(i) * 0.02 - 0.1)
+        });
+        let csv = format!("t_s,x_deg,y_deg\n{}", rows.collect::<String>());
+        let out = output(&csv).expect("well formed");
+        let lines: Vec<Vec<&str>> = out.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!(lines.len(), 41);
+        for (i, line) in lines[1..].iter().enumerate() {
+            assert_eq!(line.len(), 7, "{line:?}");
+            let coasts = (20..=26).contains(&i);
+            assert_eq!(
+                line[1..6].iter().all(|cell| !cell.is_empty()),
+                !(20..35).contains(&i) || coasts,
+                "{i} {line:?}"
+            );
+            assert_eq!(line[6] == "blink", (20..35).contains(&i), "{i} {line:?}");
+        }
+        assert_eq!(lines[1][0], "-0.100");
+    }
+
+    #[test]
+    fn nan_is_no_sample_and_a_repeated_stamp_gets_the_same_answer() {
+        let out = output("t_s,x_deg,y_deg,confidence\n1,3,4,0.9\n1,9,9,\n1.02,NaN,NaN,0.3\n").expect("well formed");
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines[1], lines[2]);
+        assert!(lines[3].starts_with("1.02,") && lines[3].ends_with(",blink"), "{out}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_rows_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut csv = b"t_s,x_deg,y_deg\n".to_vec();
+            csv.extend(bytes);
+            let mut out = Vec::new();
+            // Whether it is refused or not is up to the bytes; it must not panic.
+            let answer = convert(&csv[..], Forecaster::new(Method::default()), 50.0, &mut out);
+            prop_assert!(answer.is_err() || !out.is_empty());
+        }
+    }
+}
