@@ -32,4 +32,6 @@ pub mod nets;
 #[cfg(feature = "tracker")]
 pub mod pipeline;
 #[cfg(feature = "tracker")]
+pub mod synthetic;
+#[cfg(feature = "tracker")]
 pub mod tracking;

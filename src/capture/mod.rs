@@ -11,6 +11,7 @@ pub mod camera;
 pub mod decode;
 pub mod recording;
 mod source;
+pub mod synthetic;
 
 pub use source::{NotASource, SourceSpec, open};
 

@@ -2,10 +2,15 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::recording::Player;
+
+use super::synthetic::SyntheticSource;
 use super::{CaptureError, FrameSource, camera};
+use crate::clock::{Clock, MonotonicClock};
 use crate::config::CameraConfig;
+use crate::synthetic::SyntheticUser;
 
 /// A source of frames as named on the command line: `camera`, `camera:NAME`, `recording:PATH` or
 /// `synthetic[:key=value,...]`.
@@ -70,9 +75,14 @@ pub fn open(spec: &SourceSpec, config: &CameraConfig) -> Result<Box<dyn FrameSou
             Ok(player) => Ok(Box::new(player)),
             Err(error) => Err(CaptureError::Unusable(error.to_string())),
         },
-        SourceSpec::Synthetic(parameters) => Err(CaptureError::Unusable(format!(
-            "the synthetic user ({parameters}) is not built in"
-        ))),
+        SourceSpec::Synthetic(parameters) => match parameters.parse() {
+            Ok(parameters) => {
+                let clock = Arc::new(MonotonicClock);
+                let user = Arc::new(SyntheticUser::new(parameters, clock.now()));
+                Ok(Box::new(SyntheticSource::open(user, clock)))
+            }
+            Err(error) => Err(CaptureError::Unusable(error.to_string())),
+        },
     }
 }
 

@@ -18,6 +18,7 @@ mod profiles;
 mod samples;
 mod shell;
 mod status;
+mod synthesize;
 mod synthetic_user;
 mod track;
 mod watch;
@@ -44,6 +45,7 @@ enum Command {
     Calibrate(calibrate::Args),
     Profiles(profiles::Args),
     Forecast(forecast::Args),
+    Synthesize(synthesize::Args),
     /// Print a completion script for a shell
     Completions(shell::CompletionArgs),
     /// Calibrate on some frames of a recording, predict the others and say how far off they are
@@ -62,6 +64,7 @@ impl Command {
             Self::Calibrate(args) => calibrate::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
             Self::Forecast(args) => forecast::run(args, out),
+            Self::Synthesize(args) => synthesize::run(args, out),
             Self::Completions(args) => shell::completions(args, Cli::command(), out),
             Self::Evaluate(args) => evaluate::run(args, out),
             Self::Track(args) => track::run(args, out),

@@ -1,0 +1,284 @@
+//! Light that reaches the sensor: the room, the body as meshes, the eyes line of sight by line of sight.
+
+use super::body::{Material, Mesh, meshes};
+use super::eye_region::{CENTRE_MM, EyeRegion, Margins, REACH_MM, View};
+use super::eyeball::Vec3;
+use super::person::{Colour, mix};
+use super::random::{Draws, Purpose};
+use super::raster::{Corner, DepthBuffer};
+use super::room;
+use super::skin::{FaceMap, Light, PlaneNoise, Surface, dot, to_f32};
+use super::user::{Moment, SIDES, SyntheticUser};
+
+/// Samples along each side of a pixel around the eyes: one degree of gaze moves the pupil by a fifth of a pixel.
+const SAMPLES: usize = 4;
+/// Instants of one exposure, where something moves.
+pub(crate) const INSTANTS: usize = 8;
+
+pub(crate) struct Renderer {
+    width: usize,
+    height: usize,
+    focal_px: f64,
+    centre_px: [f64; 2],
+    room: Vec<Colour>,
+    picture: Vec<Colour>,
+    depth: DepthBuffer,
+    corners: Vec<Corner>,
+    meshes: Vec<Mesh>,
+    map: FaceMap,
+    eyes: [EyeRegion; 2],
+    strands: PlaneNoise,
+    /// In camera space, towards the light.
+    light: Light,
+    rest_mm: Vec3,
+    present: bool,
+}
+
+impl Renderer {
+    pub(crate) fn new(user: &SyntheticUser) -> Self {
+        let parameters = user.parameters();
+        let (person, shape) = (user.person(), user.shape());
+        let seed = parameters.seed;
+        let (azimuth, elevation) = (
+            parameters.light_azimuth_deg.to_radians(),
+            parameters.light_elevation_deg.to_radians(),
+        );
+        let towards = Vec3::from(crate::geometry::gaze_direction(azimuth, elevation));
+        let level = parameters.light as f32;
+        // A lamp is warmer, a window cooler than the room's light.
+        let warm = Draws::new(seed, Purpose::Room, 1).between(-0.08, 0.12) as f32;
+        let tint = |strength: f32, warm: f32| [strength * (1.0 + warm), strength, strength * (1.0 - warm)];
+        let light = Light {
+            towards: to_f32(&towards),
+            up: [0.0, -1.0, 0.0],
+            front: [0.0, 0.1, -0.995],
+            key: tint(0.95 * level, warm),
+            sky: tint(0.42 * level, 0.02),
+            ground: tint(0.2 * level, 0.06),
+            // The monitor shines whatever the room does.
+            screen: tint(0.1 + 0.1 * level, -0.04),
+        };
+        let rest = super::head_motion::HeadPose {
+            yaw_rad: parameters.head_yaw_deg.to_radians(),
+            pitch_rad: parameters.head_pitch_deg.to_radians(),
+            roll_rad: parameters.head_roll_deg.to_radians(),
+            position_mm: [parameters.head_x_mm, parameters.head_y_mm, parameters.distance_mm],
+        };
+        let map = FaceMap::new(shape, person, seed, &(rest.rotation().transpose() * towards));
+        let (width, height) = (parameters.width_px as usize, parameters.height_px as usize);
+        let room = room::paint(parameters)
+            .into_iter()
+            .map(|colour| colour.map(|channel| channel * level))
+            .collect();
+        Self {
+            width,
+            height,
+            focal_px: parameters.focal_px(),
+            centre_px: user.principal_point_px(),
+            room,
+            picture: vec![[0.0; 3]; width * height],
+            depth: DepthBuffer::new(width, height),
+            corners: Vec::new(),
+            meshes: meshes(person, shape, &map, seed),
+            eyes: SIDES.map(|side| EyeRegion::new(shape, &map, person, seed, side)),
+            map,
+            strands: PlaneNoise::new(&mut Draws::new(seed, Purpose::Texture, 1)),
+            light,
+            rest_mm: rest.position(),
+            present: parameters.present,
+        }
+    }
+
+    /// Light on a part of a body that is turned by `body_from_camera`'s inverse.
+    fn light_in(&self, camera_from_head: &nalgebra::Matrix3<f64>) -> Light {
+        let turned = |v: [f32; 3]| {
+            let v = Vec3::new(f64::from(v[0]), f64::from(v[1]), f64::from(v[2]));
+            to_f32(&(camera_from_head.transpose() * v))
+        };
+        Light {
+            towards: turned(self.light.towards),
+            up: turned(self.light.up),
+            front: turned(self.light.front),
+            ..self.light
+        }
+    }
+
+    /// The picture of one exposure, linear RGB. `instants` are spread evenly over it; all of the body but the eyes and lids
+    /// is taken from the middle one.
+    pub(crate) fn render(&mut self, instants: &[Moment; INSTANTS]) -> &[Colour] {
+        self.picture.copy_from_slice(&self.room);
+        if self.present {
+            let middle = &instants[INSTANTS / 2];
+            self.depth.clear();
+            let head_light = self.light_in(&middle.camera_from_head);
+            for index in 0..self.meshes.len() {
+                self.draw_mesh(index, middle, &head_light);
+            }
+            for index in 0..2 {
+                self.draw_eye(index, instants, &head_light);
+            }
+        }
+        &self.picture
+    }
+
+    fn draw_mesh(&mut self, index: usize, moment: &Moment, light: &Light) {
+        let mesh = &self.meshes[index];
+        // The trunk makes two thirds of the head's sway along.
+        let trunk_mm = self.rest_mm + (moment.head.position() - self.rest_mm) * 0.65;
+        let head_mm = moment.head.position();
+        self.corners.clear();
+        for vertex in &mesh.vertices {
+            let mut at = moment.camera_from_head * vertex.at + head_mm;
+            if vertex.trunk > 0.0 {
+                at += (vertex.at + trunk_mm - at) * vertex.trunk;
+            }
+            let inverse = 1.0 / at.z;
+            let carried = match mesh.material {
+                Material::Face => [vertex.map[0], vertex.map[1], 0.0, 0.0],
+                Material::Hair => {
+                    let normal = to_f32(&vertex.normal);
+                    let toward = (0.35 + 0.65 * dot(normal, light.towards)).max(0.0);
+                    let up = 0.5 + 0.5 * dot(normal, light.up);
+                    let shade = light.key[1] * toward + light.ground[1] + (light.sky[1] - light.ground[1]) * up;
+                    [shade, vertex.map[0], vertex.map[1], vertex.openness]
+                }
+                Material::Plain => {
+                    let lit = if vertex.trunk > 0.4 { &self.light } else { light };
+                    let [red, green, blue] = lit.on(&Surface {
+                        normal: to_f32(&vertex.normal),
+                        albedo: vertex.albedo,
+                        openness: vertex.openness,
+                        lit: 0.4 + 0.6 * vertex.openness,
+                        gloss: 0.02,
+                    });
+                    [red, green, blue, 0.0]
+                }
+            };
+            self.corners.push(Corner {
+                x: (self.centre_px[0] + self.focal_px * at.x * inverse) as f32,
+                y: (self.centre_px[1] + self.focal_px * at.y * inverse) as f32,
+                inverse_depth: if at.z > 50.0 { inverse as f32 } else { 0.0 },
+                carried,
+            });
+        }
+        let (picture, corners, map, strands) = (&mut self.picture, &self.corners, &self.map, &self.strands);
+        let hair = mesh.vertices[0].albedo;
+        for triangle in &mesh.triangles {
+            let corners = triangle.map(|corner| &corners[corner as usize]);
+            match mesh.material {
+                Material::Face => self.depth.triangle(corners, |pixel, carried| {
+                    picture[pixel] = light.on(&map.at([carried[0], carried[1]]));
+                    true
+                }),
+                Material::Plain => self.depth.triangle(corners, |pixel, carried| {
+                    picture[pixel] = [carried[0], carried[1], carried[2]];
+                    true
+                }),
+                Material::Hair => self.depth.triangle(corners, |pixel, [shade, theta, y, thickness]| {
+                    let strand = strands.at(f64::from(theta) * 34.0, f64::from(y) * 0.035)
+                        + 0.6 * strands.at(f64::from(theta) * 90.0 + 7.0, f64::from(y) * 0.06);
+                    if thickness + 1.5 * strand < 0.0 {
+                        return false;
+                    }
+                    let gleam = (1.0 + 0.45 * strand).max(0.1) * shade;
+                    picture[pixel] = hair.map(|channel| (channel + 0.012) * gleam);
+                    true
+                }),
+            }
+        }
+    }
+
+    fn draw_eye(&mut self, index: usize, instants: &[Moment; INSTANTS], light: &Light) {
+        let middle = instants[INSTANTS / 2];
+        let still = is_still(instants, index);
+        let margins: Vec<Margins> = if still {
+            vec![Margins::new(&middle.lids[index])]
+        } else {
+            instants
+                .iter()
+                .map(|instant| Margins::new(&instant.lids[index]))
+                .collect()
+        };
+        let region = &self.eyes[index];
+        let view = View {
+            viewer: &middle.viewer,
+            map: &self.map,
+            light,
+        };
+        let centre = middle.eyes[index].centre;
+        let side = SIDES[index];
+        // The box of pixels around the region's ellipse, as it lies in the plane of the corneas.
+        let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
+        for step in 0..24 {
+            let (sin, cos) = (f64::from(step) * std::f64::consts::TAU / 24.0).sin_cos();
+            let at = centre
+                + Vec3::new(
+                    side * (CENTRE_MM + 1.05 * REACH_MM[0] * cos),
+                    1.05 * REACH_MM[1] * sin,
+                    -8.0,
+                );
+            let at = middle.camera_from_head * at + middle.head.position();
+            if at.z < 50.0 {
+                return;
+            }
+            for (axis, value) in [at.x, at.y].into_iter().enumerate() {
+                let px = self.centre_px[axis] + self.focal_px * value / at.z;
+                low[axis] = low[axis].min(px);
+                high[axis] = high[axis].max(px);
+            }
+        }
+        let range = |axis: usize, size: usize| {
+            let from = low[axis].floor().clamp(0.0, size as f64) as usize;
+            let to = (high[axis].ceil() + 1.0).clamp(0.0, size as f64) as usize;
+            from..to
+        };
+        let head_from_camera = middle.camera_from_head.transpose();
+        let depth_mm = (middle.camera_from_head * centre + middle.head.position()).z;
+        // What is nearer than this in front of the eye (the nose, seen from the side) hides it.
+        let hiding = (1.0 / (depth_mm - 24.0)) as f32;
+        for row in range(1, self.height) {
+            for column in range(0, self.width) {
+                let pixel = row * self.width + column;
+                if self.depth.at(pixel) > hiding {
+                    continue;
+                }
+                let (mut sum, mut cover) = ([0.0_f32; 3], 0.0_f32);
+                for sample in 0..SAMPLES * SAMPLES {
+                    let (i, j) = (sample % SAMPLES, sample / SAMPLES);
+                    let offset = |k: usize| (k as f64 + 0.5) / SAMPLES as f64 - 0.5;
+                    let x = (column as f64 + offset(i) - self.centre_px[0]) / self.focal_px;
+                    let y = (row as f64 + offset(j) - self.centre_px[1]) / self.focal_px;
+                    let direction = head_from_camera * Vec3::new(x, y, 1.0);
+                    // Neighbouring samples see different instants of the exposure.
+                    let instant = if still {
+                        INSTANTS / 2
+                    } else {
+                        (5 * sample + 3 * row + column) % INSTANTS
+                    };
+                    let margins = if still { &margins[0] } else { &margins[instant] };
+                    let eye = &instants[instant].eyes[index];
+                    let (colour, weight) = region.sample(&view, &direction, eye, margins);
+                    for channel in 0..3 {
+                        sum[channel] += weight * colour[channel];
+                    }
+                    cover += weight;
+                }
+                if cover > 0.0 {
+                    let own = sum.map(|channel| channel / cover);
+                    let part = cover / (SAMPLES * SAMPLES) as f32;
+                    self.picture[pixel] = mix(self.picture[pixel], own, part);
+                }
+            }
+        }
+    }
+}
+
+/// True where nothing about the eye moves by more than a hundredth of a pixel during the exposure.
+fn is_still(instants: &[Moment; INSTANTS], index: usize) -> bool {
+    let first = &instants[0];
+    instants.iter().all(|instant| {
+        let turned = (instant.eyes[index].axis() - first.eyes[index].axis()).norm();
+        let closing = (instant.lids[index].closure() - first.lids[index].closure()).abs();
+        turned < 1e-3 && closing < 2e-3
+    })
+}

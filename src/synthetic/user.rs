@@ -1,0 +1,228 @@
+//! The synthetic user as a function of time, and the means to steer it.
+
+use std::sync::{PoisonError, RwLock};
+
+use nalgebra::Matrix3;
+
+use crate::clock::Timestamp;
+use crate::geometry::{PointPx, ScreenPoint, Setup, VisualAngle};
+
+use super::blink::Blinks;
+use super::eyeball::{Eyeball, Vec3};
+use super::fixational::Fixational;
+use super::head_motion::{HeadMotion, HeadPose};
+use super::head_shape::HeadShape;
+use super::lids::Lids;
+use super::parameters::Parameters;
+use super::person::Person;
+use super::scanpath::{ScanState, Scanpath};
+use super::steering::SteeringLog;
+use super::truth::{Movement, Truth};
+
+/// A person who looks around. Everything about it is a pure function of its parameters, of what it was told to look at and
+/// of time; it can be shared between threads.
+#[derive(Debug)]
+pub struct SyntheticUser {
+    parameters: Parameters,
+    setup: Setup,
+    epoch: Timestamp,
+    person: Person,
+    shape: HeadShape,
+    scanpath: Scanpath,
+    fixational: Fixational,
+    blinks: Blinks,
+    head: HeadMotion,
+    steering: RwLock<SteeringLog>,
+}
+
+/// Everything that a picture of one instant needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) head: HeadPose,
+    pub(crate) camera_from_head: Matrix3<f64>,
+    /// The camera in the head frame.
+    pub(crate) viewer: Vec3,
+    /// Left, right.
+    pub(crate) eyes: [Eyeball; 2],
+    pub(crate) lids: [Lids; 2],
+    gaze: ScreenPoint,
+    scan: ScanState,
+}
+
+/// Side of the head: +1 for the left eye, which has positive x in the head frame.
+pub(crate) const SIDES: [f64; 2] = [1.0, -1.0];
+
+impl SyntheticUser {
+    /// `epoch` is the moment that counts as the world's time zero.
+    pub fn new(parameters: Parameters, epoch: Timestamp) -> Self {
+        let person = Person::new(&parameters);
+        Self {
+            setup: parameters.setup(),
+            epoch,
+            shape: HeadShape::new(&person),
+            scanpath: Scanpath::new(&parameters),
+            fixational: Fixational::new(parameters.seed, parameters.fixational),
+            blinks: Blinks::new(parameters.seed, parameters.blinks_per_minute),
+            head: HeadMotion::new(&parameters),
+            steering: RwLock::default(),
+            person,
+            parameters,
+        }
+    }
+
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Screen and camera as they really stand.
+    pub fn setup(&self) -> Setup {
+        self.setup
+    }
+
+    pub fn epoch(&self) -> Timestamp {
+        self.epoch
+    }
+
+    /// Tells the user, at `now`, to look at `point` until told otherwise. The eyes get there after a reaction time of about
+    /// 200 ms and a saccade. Points that are not finite are ignored.
+    pub fn look_at(&self, point: ScreenPoint, now: Timestamp) {
+        if point.is_finite() {
+            self.steer(Some(point), now);
+        }
+    }
+
+    /// Lets the user look around freely again.
+    pub fn release(&self, now: Timestamp) {
+        self.steer(None, now);
+    }
+
+    fn steer(&self, point: Option<ScreenPoint>, now: Timestamp) {
+        let target = point.map(|point| self.setup.screen.visual_angle(point, self.parameters.distance_mm));
+        let now_s = now.seconds_since(self.epoch);
+        let mut log = self.steering.write().unwrap_or_else(PoisonError::into_inner);
+        log.add(self.parameters.seed, now_s, target);
+    }
+
+    /// The truth at any moment, past or future. For the future it is what will happen unless the user is steered.
+    pub fn truth_at(&self, at: Timestamp) -> Truth {
+        self.truth_at_seconds(at.seconds_since(self.epoch))
+    }
+
+    pub(crate) fn truth_at_seconds(&self, time_s: f64) -> Truth {
+        let moment = self.moment(time_s);
+        let project = |point: Vec3| self.project(&moment, &point);
+        let movement = if moment.lids[0].closure() > 0.1 {
+            Movement::Blink
+        } else if moment.scan.saccade {
+            Movement::Saccade
+        } else if moment.scan.pursuit {
+            Movement::Pursuit
+        } else {
+            Movement::Fixation
+        };
+        let target = match movement {
+            Movement::Fixation | Movement::Pursuit => Some(self.screen_point(moment.scan.target)),
+            Movement::Saccade | Movement::Blink => None,
+        };
+        let landmarks = self.shape.landmarks(&moment.lids);
+        Truth {
+            gaze: moment.gaze,
+            target,
+            movement,
+            gaze_angles_rad: moment.eyes.map(|eye| {
+                let origin = moment.camera_from_head * eye.centre + moment.head.position();
+                self.setup.gaze_angles(camera_point(&origin), moment.gaze)
+            }),
+            head: moment.head,
+            pupils: moment.eyes.map(|eye| project(eye.apparent_pupil(&moment.viewer))),
+            openness: moment.lids.map(|lids| 1.0 - lids.closure()),
+            landmarks: landmarks.map(project),
+        }
+    }
+
+    /// Where the camera sees a point of the head frame.
+    fn project(&self, moment: &Moment, point: &Vec3) -> PointPx {
+        let at = moment.camera_from_head * point + moment.head.position();
+        let focal_px = self.parameters.focal_px();
+        let [centre_x, centre_y] = self.principal_point_px();
+        // Behind the camera there is no picture; parameters keep heads in front of it, so this only avoids dividing by zero.
+        let depth = at.z.max(1.0);
+        PointPx::new(
+            (centre_x + focal_px * at.x / depth) as f32,
+            (centre_y + focal_px * at.y / depth) as f32,
+        )
+    }
+
+    /// The camera's axis meets the picture in its middle.
+    pub(crate) fn principal_point_px(&self) -> [f64; 2] {
+        [
+            0.5 * (f64::from(self.parameters.width_px) - 1.0),
+            0.5 * (f64::from(self.parameters.height_px) - 1.0),
+        ]
+    }
+
+    fn screen_point(&self, angle: VisualAngle) -> ScreenPoint {
+        self.setup.screen.point_at(angle, self.parameters.distance_mm)
+    }
+
+    pub(crate) fn person(&self) -> &Person {
+        &self.person
+    }
+
+    pub(crate) fn shape(&self) -> &HeadShape {
+        &self.shape
+    }
+
+    /// Head, eyes and lids at one instant.
+    pub(crate) fn moment(&self, time_s: f64) -> Moment {
+        let scan = {
+            let log = self.steering.read().unwrap_or_else(PoisonError::into_inner);
+            self.scanpath.state(time_s, log.events())
+        };
+        let small = self.fixational.at(time_s);
+        let gaze = self.screen_point(VisualAngle::new(
+            scan.gaze.x_deg + small.x_deg,
+            scan.gaze.y_deg + small.y_deg,
+        ));
+        let head = self.head.pose(time_s, scan.head_target);
+        let camera_from_head = head.rotation();
+        let screen = self.setup.screen;
+        let target = self
+            .setup
+            .camera_from_screen_mm([gaze.x * screen.width_mm, gaze.y * screen.height_mm, 0.0]);
+        let target = Vec3::new(target.x_mm, target.y_mm, target.z_mm);
+        let target_in_head = camera_from_head.transpose() * (target - head.position());
+        let closure = self.blinks.closure(time_s);
+        let turned = SIDES.map(|side| {
+            let centre = self.shape.eyeball_centre(side);
+            let sight = (target_in_head - centre).normalize();
+            let yaw = sight.x.atan2(-sight.z) + side * self.person.kappa_deg[0].to_radians();
+            let pitch = (-sight.y).clamp(-1.0, 1.0).asin() - self.person.kappa_deg[1].to_radians();
+            (centre, yaw, pitch)
+        });
+        let radius_mm = self.person.eye.iris_radius_mm;
+        Moment {
+            head,
+            camera_from_head,
+            viewer: camera_from_head.transpose() * -head.position(),
+            eyes: turned.map(|(centre, yaw, pitch)| {
+                Eyeball::new(
+                    centre,
+                    Vec3::from(crate::geometry::gaze_direction(yaw, pitch)),
+                    radius_mm,
+                )
+            }),
+            lids: turned.map(|(_, _, pitch)| Lids::new(self.person.eye, pitch, closure)),
+            gaze,
+            scan,
+        }
+    }
+}
+
+fn camera_point(at: &Vec3) -> crate::geometry::CameraPoint {
+    crate::geometry::CameraPoint {
+        x_mm: at.x,
+        y_mm: at.y,
+        z_mm: at.z,
+    }
+}
