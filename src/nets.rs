@@ -226,3 +226,103 @@ impl Net {
 fn load_onnx(bytes: &[u8]) -> TractResult<TypedModel> {
     tract_onnx::onnx().model_for_read(&mut &*bytes)?.into_optimized()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [(NetName, &[usize], usize); 3] = [
+        (NetName::Finder, &[1, 1, 120, 160], 1800),
+        (NetName::Landmarks, &[1, 1, 64, 64], 46),
+        (NetName::Eyes, &[1, 1, 32, 48], 13),
+    ];
+
+    fn golden(name: NetName, kind: &str) -> Vec<f32> {
+        let path = format!(
+            "{}/models/golden/{}_{kind}.f32",
+            env!("CARGO_MANIFEST_DIR"),
+            name.as_str()
+        );
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|four| f32::from_le_bytes(*four))
+            .collect()
+    }
+
+    /// A copy of the weights' folder with one change made to it.
+    fn changed(change: impl FnOnce(&Path)) -> (tempfile::TempDir, Weights) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        for file in ["manifest.toml", "finder.onnx", "landmarks.onnx", "eyes.onnx"] {
+            std::fs::copy(models.join(file), folder.path().join(file)).expect("copies");
+        }
+        change(folder.path());
+        let weights = Weights::Folder(folder.path().to_owned());
+        (folder, weights)
+    }
+
+    #[test]
+    fn every_net_answers_as_where_it_was_trained() {
+        for (name, input, outputs) in ALL {
+            let mut net = Weights::BuiltIn
+                .load(name, input, outputs)
+                .expect("built-in weights load");
+            net.input().copy_from_slice(&golden(name, "input"));
+            let expected = golden(name, "output");
+            let found = net.run().expect("it runs");
+            assert_eq!(found.len(), expected.len());
+            for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let tolerance = 2e-3 * (1.0 + expected.abs());
+                assert!(
+                    (found - expected).abs() < tolerance,
+                    "{name:?}[{index}]: {found}, not {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn weights_that_do_not_match_their_manifest_are_refused() {
+        let load = |weights: &Weights| weights.load(NetName::Eyes, ALL[2].1, ALL[2].2).err();
+        let (_folder, weights) = changed(|_| ());
+        assert!(load(&weights).is_none());
+
+        let (_folder, weights) = changed(|folder| {
+            let path = folder.join("eyes.onnx");
+            let mut bytes = std::fs::read(&path).expect("weights");
+            bytes[1000] ^= 1;
+            std::fs::write(path, bytes).expect("writes");
+        });
+        assert!(matches!(
+            load(&weights),
+            Some(WeightsError::Mismatch { net: "eyes", .. })
+        ));
+
+        let (_folder, weights) = changed(|folder| std::fs::remove_file(folder.join("eyes.onnx")).expect("removes"));
+        assert!(matches!(load(&weights), Some(WeightsError::Unreadable { .. })));
+
+        let (_folder, weights) =
+            changed(|folder| std::fs::write(folder.join("manifest.toml"), "nets = 3").expect("writes"));
+        assert!(matches!(load(&weights), Some(WeightsError::Manifest { .. })));
+
+        let (_folder, weights) =
+            changed(|folder| std::fs::write(folder.join("manifest.toml"), "[nets]").expect("writes"));
+        assert!(matches!(
+            load(&weights),
+            Some(WeightsError::Missing { net: "eyes", .. })
+        ));
+    }
+
+    #[test]
+    fn files_that_are_no_nets_or_of_another_shape_are_refused() {
+        for bytes in [&b""[..], b"not a net", &[0xff; 4096]] {
+            assert!(Net::from_onnx(NetName::Eyes, bytes, &[1, 1, 32, 48], 13).is_err());
+        }
+        let landmarks = built_in(NetName::Landmarks);
+        assert!(Net::from_onnx(NetName::Eyes, landmarks, &[1, 1, 32, 48], 13).is_err());
+        assert!(Net::from_onnx(NetName::Eyes, landmarks, &[1, 1, 64, 64], 13).is_err());
+    }
+}
