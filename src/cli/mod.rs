@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 mod calibrate;
+mod cameras;
 mod evaluate;
 mod forecast;
 mod output;
@@ -43,6 +44,7 @@ enum Command {
     Status(status::Args),
     Watch(watch::Args),
     Calibrate(calibrate::Args),
+    Cameras(cameras::Args),
     Profiles(profiles::Args),
     Forecast(forecast::Args),
     Synthesize(synthesize::Args),
@@ -62,6 +64,7 @@ impl Command {
             Self::Status(args) => status::run(args, out),
             Self::Watch(args) => watch::run(args, out),
             Self::Calibrate(args) => calibrate::run(args, out),
+            Self::Cameras(args) => cameras::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
             Self::Forecast(args) => forecast::run(args, out),
             Self::Synthesize(args) => synthesize::run(args, out),

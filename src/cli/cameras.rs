@@ -1,0 +1,58 @@
+//! `gazectl cameras`: which cameras there are, and what they can do.
+
+use std::io::Write;
+
+use crate::capture::camera;
+
+use super::Output;
+
+/// List the cameras
+///
+/// The name, or a part of it, the id in brackets, the serial number or the device number can be used with
+/// `gazed --source camera:NAME` and as `name` in the configuration. The id says where a camera is plugged in, and stays
+/// the same over restarts.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One JSON object a camera: name, id, serial, device, problem
+    #[arg(long)]
+    json: bool,
+    /// Also list the formats, sizes and rates of each camera
+    #[arg(long, conflicts_with = "json")]
+    modes: bool,
+}
+
+pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
+    let cameras = camera::cameras();
+    if args.json {
+        for camera in &cameras {
+            out.json_line(camera)?;
+        }
+        return Ok(());
+    }
+    if cameras.is_empty() {
+        writeln!(
+            out,
+            "No camera is there. Plug one in, or use `gazed --source synthetic` to try gazed without one."
+        )?;
+    }
+    for camera in &cameras {
+        write!(out, "{} [{}] {}", camera.name, camera.id, camera.device.display())?;
+        if let Some(serial) = &camera.serial {
+            write!(out, " serial {serial}")?;
+        }
+        writeln!(out)?;
+        if let Some(problem) = &camera.problem {
+            writeln!(out, "  {problem}")?;
+        } else if args.modes {
+            match camera::describe_modes(camera) {
+                Ok(modes) => {
+                    for mode in modes {
+                        writeln!(out, "  {mode}")?;
+                    }
+                }
+                Err(error) => writeln!(out, "  cannot be asked: {error}")?,
+            }
+        }
+    }
+    Ok(())
+}
