@@ -33,6 +33,8 @@ pub struct CameraConfig {
     pub height_px: u32,
     /// 0 where gazed chooses.
     pub frame_rate_hz: f64,
+    /// Four characters such as `MJPG`; empty where gazed chooses.
+    pub pixel_format: String,
     /// Horizontal.
     pub field_of_view_deg: f64,
     /// How much later frames are stamped than gazed assumes.
@@ -53,6 +55,7 @@ impl Default for CameraConfig {
             width_px: 0,
             height_px: 0,
             frame_rate_hz: 0.0,
+            pixel_format: String::new(),
             field_of_view_deg: 60.0,
             capture_delay_ms: 0.0,
             right_of_middle_mm: 0.0,
@@ -194,6 +197,12 @@ impl Config {
         within("camera.width_px", f64::from(camera.width_px), 0.0, 8192.0)?;
         within("camera.height_px", f64::from(camera.height_px), 0.0, 8192.0)?;
         within("camera.frame_rate_hz", camera.frame_rate_hz, 0.0, 1000.0)?;
+        if !matches!(camera.pixel_format.len(), 0 | 4) || !camera.pixel_format.is_ascii() {
+            return Err(format!(
+                "camera.pixel_format = \"{}\" is not empty and not four characters such as YUYV or MJPG",
+                camera.pixel_format
+            ));
+        }
         within("camera.field_of_view_deg", camera.field_of_view_deg, 10.0, 170.0)?;
         within("camera.capture_delay_ms", camera.capture_delay_ms, -500.0, 500.0)?;
         within("camera.right_of_middle_mm", camera.right_of_middle_mm, -5000.0, 5000.0)?;
@@ -277,6 +286,7 @@ mod tests {
             ("[camera]\nfield_of_view_deg = nan", "camera.field_of_view_deg"),
             ("[camera]\ncapture_delay_ms = -9000.0", "camera.capture_delay_ms"),
             ("[camera]\nwidth_px = 640", "belong together"),
+            ("[camera]\npixel_format = 'jpeg2'", "camera.pixel_format"),
             ("[screen]\nsize_mm = [0, 299]", "screen.size_mm = 0"),
             ("[screen]\nsize_mm = [531]", "size_mm"),
             ("[clients]\npolicy = 'everyone'", "everyone"),

@@ -52,6 +52,8 @@ pub struct Camera {
     last_captured: Option<Timestamp>,
     /// When the device was last heard of: its newest frame's arrival, or the start of streaming.
     heard: Timestamp,
+    /// When the newest usable frame arrived, or streaming started.
+    seen: Timestamp,
     rate: RateWatch,
     keep_rate: bool,
     /// The camera was told to keep its rate, and is told on closing that it need not.
@@ -150,6 +152,7 @@ impl Camera {
         let wish = Wish {
             size_px: (config.width_px > 0).then_some((config.width_px, config.height_px)),
             rate_hz: (config.frame_rate_hz > 0.0).then_some(config.frame_rate_hz),
+            format: config.pixel_format.as_bytes().try_into().ok().map(device::FourCc),
         };
         let chosen = mode::choose(&modes, wish).ok_or_else(odd_formats)?;
         let agreed = device.configure(chosen).map_err(failed)?;
@@ -172,6 +175,7 @@ impl Camera {
                 setup: None,
             },
             heard: clock.now(),
+            seen: clock.now(),
             device,
             camera,
             agreed,
@@ -209,7 +213,7 @@ impl Camera {
             self.missed += dropped;
             if let Some((image, facts)) = taken {
                 self.heard = arrival;
-                return self.frame(image, facts, arrival);
+                return self.frame(image, facts, arrival).map_err(|error| self.skipped(error));
             }
         }
     }
@@ -230,6 +234,7 @@ impl Camera {
             ));
         }
         self.last_captured = Some(captured);
+        self.seen = arrival;
         self.rate.push(captured);
         self.hold_rate();
         Ok(Frame {
@@ -238,6 +243,18 @@ impl Camera {
             timestamp_source,
             image,
         })
+    }
+
+    /// One bad frame is skipped; a camera that has sent nothing else for a while is opened again.
+    fn skipped(&self, error: CaptureError) -> CaptureError {
+        if self.heard.saturating_since(self.seen) < STARTED_WITHIN {
+            return error;
+        }
+        CaptureError::Unavailable(format!(
+            "every picture of the camera {} is unusable ({error}). It is opened again; if this repeats, replug it or set \
+             another camera.pixel_format",
+            self.camera.name
+        ))
     }
 
     /// Notices a camera that has lowered its rate to expose longer, and tells it not to, if it can be told.

@@ -28,6 +28,8 @@ pub fn decoding(format: FourCc) -> Option<Decoding> {
 pub struct Wish {
     pub size_px: Option<(u32, u32)>,
     pub rate_hz: Option<f64>,
+    /// Followed only where the camera has it.
+    pub format: Option<FourCc>,
 }
 
 /// Taken where a driver does not tell its rate: what nearly every webcam does.
@@ -47,9 +49,15 @@ pub fn choose(modes: &[Mode], wish: Wish) -> Option<Mode> {
         .copied()
         .filter(|mode| decoding(mode.format).is_some() && mode.width_px > 0 && mode.height_px > 0)
         .collect();
+    let formatted = match wish.format {
+        Some(format) if readable.iter().any(|mode| mode.format == format) => {
+            readable.into_iter().filter(|mode| mode.format == format).collect()
+        }
+        _ => readable,
+    };
     let sized = match wish.size_px {
-        None => readable,
-        Some(size) => nearest(readable, |mode| size_difference(mode, size)),
+        None => formatted,
+        Some(size) => nearest(formatted, |mode| size_difference(mode, size)),
     };
     let timed = match wish.rate_hz {
         None => sized,
@@ -196,12 +204,23 @@ mod tests {
     fn a_wish_is_followed_as_nearly_as_the_camera_can() {
         let wish = Wish {
             size_px: Some((640, 480)),
-            rate_hz: None,
+            ..Wish::default()
         };
         assert_eq!(choose(&webcam(), wish), Some(mode(b"YUYV", 640, 480, (1, 30))));
+        let mjpeg = Wish {
+            format: Some(FourCc(*b"MJPG")),
+            ..wish
+        };
+        assert_eq!(choose(&webcam(), mjpeg), Some(mode(b"MJPG", 640, 480, (1, 30))));
+        let absent = Wish {
+            format: Some(FourCc(*b"NV12")),
+            ..wish
+        };
+        assert_eq!(choose(&webcam(), absent), choose(&webcam(), wish));
         let wish = Wish {
             size_px: Some((1920, 1080)),
             rate_hz: Some(6.0),
+            format: None,
         };
         assert_eq!(choose(&webcam(), wish), Some(mode(b"YUYV", 1920, 1080, (1, 5))));
     }
@@ -235,7 +254,7 @@ mod tests {
             let modes: Vec<Mode> = offers.into_iter()
                 .map(|(raw, w, h, n, d)| mode(if raw { b"YUYV" } else { b"MJPG" }, w, h, (n, d)))
                 .collect();
-            if let Some(chosen) = choose(&modes, Wish { size_px: size, rate_hz: rate }) {
+            if let Some(chosen) = choose(&modes, Wish { size_px: size, rate_hz: rate, format: None }) {
                 prop_assert!(modes.contains(&chosen));
             }
         }

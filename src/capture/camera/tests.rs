@@ -256,6 +256,26 @@ fn mjpeg_of_another_size_and_corrupt_mjpeg_are_skipped() {
 }
 
 #[test]
+fn a_camera_that_sends_nothing_usable_is_given_up_with_the_reason() {
+    let mut bench = Bench::new();
+    let mut camera = bench.open().expect("opens");
+    let mut skipped = 0;
+    let error = loop {
+        bench.frame_after(40 * MS, 1);
+        bench.script().queue.back_mut().expect("a frame").0.clear();
+        match camera.next_frame(MS).expect_err("unusable") {
+            CaptureError::Skipped(_) => skipped += 1,
+            error => break error.to_string(),
+        }
+    };
+    assert_eq!(skipped, 62, "2.5 s of frames");
+    assert!(
+        error.contains("every picture of the camera Test Cam is unusable") && error.contains("0 bytes"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_stalled_camera_is_given_up_and_a_slow_start_is_not() {
     let mut bench = Bench::new();
     let mut camera = bench.open().expect("opens");
