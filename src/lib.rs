@@ -14,6 +14,8 @@ pub mod cli;
 #[cfg(feature = "tracker")]
 pub mod config;
 #[cfg(feature = "tracker")]
+pub mod daemon;
+#[cfg(feature = "tracker")]
 pub mod disk;
 #[cfg(feature = "tracker")]
 pub mod eyes;
@@ -31,6 +33,8 @@ pub mod movement;
 pub mod nets;
 #[cfg(feature = "tracker")]
 pub mod pipeline;
+#[cfg(feature = "tracker")]
+pub mod stats;
 #[cfg(feature = "tracker")]
 pub mod synthetic;
 #[cfg(feature = "tracker")]

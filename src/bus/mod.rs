@@ -9,6 +9,7 @@
 //! | `/org/gazed/Gaze1/calibration/N` | `Calibration`: one at a time |
 
 pub mod error;
+pub mod frames;
 pub mod names;
 pub mod options;
 pub mod proxies;

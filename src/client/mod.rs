@@ -87,6 +87,14 @@ impl Client {
         })
     }
 
+    /// Connects to a bus by its address.
+    pub fn connect_to(address: &str) -> Result<Self, ClientError> {
+        let builder = zbus::blocking::connection::Builder::address(address).map_err(ClientError::NoBus)?;
+        Ok(Self {
+            connection: builder.build().map_err(ClientError::NoBus)?,
+        })
+    }
+
     pub fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -1,0 +1,288 @@
+//! What a calibration gathers: which frames of the time that a point was looked at are believed, and how good the fit is.
+//! No bus, no clock.
+
+use crate::calibration::{Features, Fit, FitError, Mapping, Sample};
+use crate::geometry::{ScreenPoint, Setup, VisualAngle};
+use crate::tracking::Absence;
+
+use super::live::Glimpse;
+
+/// The frames of one point, or why they do not serve, a sentence for people.
+pub type Gathered = Result<Vec<Features>, String>;
+
+/// Frames that a point needs at least, and the share of the frames that must show the eyes.
+const LEAST_FRAMES: usize = 5;
+const LEAST_SHARE: f64 = 0.4;
+/// Frames further from the middle of the others than this many times their median distance are looks elsewhere.
+const OUTLIER_DISTANCES: f64 = 3.0;
+/// Half of the frames lie further from their middle than this where the user did not look at one point: well above what
+/// a noisy camera does to a steady gaze.
+const UNSTEADY_DEG: f64 = 4.0;
+
+/// Picks the frames that show one steady gaze.
+pub fn gather<'g>(glimpses: impl Iterator<Item = &'g Glimpse>, setup: &Setup) -> Gathered {
+    let (mut seen, mut missed) = (Vec::new(), Vec::new());
+    for glimpse in glimpses {
+        match glimpse.features {
+            Ok(features) if features.is_finite() => seen.push(features),
+            Ok(_) => missed.push(Absence::LowConfidence),
+            Err(absence) => missed.push(absence),
+        }
+    }
+    let all = seen.len() + missed.len();
+    if all < LEAST_FRAMES {
+        return Err(format!(
+            "the camera gave {all} pictures in that time, at least {LEAST_FRAMES} are needed; show the point for longer"
+        ));
+    }
+    if seen.len() < LEAST_FRAMES || (seen.len() as f64) < LEAST_SHARE * all as f64 {
+        let count = |absence| missed.iter().filter(|missed| **missed == absence).count();
+        let reasons = [
+            (count(Absence::EyesClosed), "the eyes were closed"),
+            (count(Absence::LowConfidence), "the eyes could not be seen well enough"),
+            (count(Absence::NoFace), "no face was in view"),
+        ];
+        let (_, reason) = reasons.into_iter().max_by_key(|(count, _)| *count).unwrap_or_default();
+        return Err(format!("{reason} in {} of {all} pictures", missed.len()));
+    }
+    // The rough gaze of pure geometry is enough to tell a steady look from a moving one, whatever is calibrated.
+    let angles: Vec<VisualAngle> = seen
+        .iter()
+        .map(|features| angle(&Mapping::Geometric, features, setup))
+        .collect();
+    let middle = VisualAngle::new(
+        median(angles.iter().map(|angle| angle.x_deg).collect()),
+        median(angles.iter().map(|angle| angle.y_deg).collect()),
+    );
+    let distances: Vec<f64> = angles.iter().map(|angle| angle.distance_deg(middle)).collect();
+    let typical = median(distances.clone());
+    if typical > UNSTEADY_DEG {
+        return Err(format!(
+            "the gaze was not steady (half of it more than {typical:.1} degrees from its middle); look at the point until \
+             it goes"
+        ));
+    }
+    let kept = seen.into_iter().zip(distances);
+    Ok(kept
+        .filter(|(_, distance)| *distance <= OUTLIER_DISTANCES * typical)
+        .map(|(features, _)| features)
+        .collect())
+}
+
+fn angle(mapping: &Mapping, features: &Features, setup: &Setup) -> VisualAngle {
+    let point = mapping.predict(features, setup).point;
+    setup.screen.visual_angle(point, features.eyes_mm[2])
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// How far the gaze is from a point that is looked at, and how it scatters.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quality {
+    /// The distance between the point and the middle of the gaze (accuracy).
+    pub error_deg: f64,
+    /// RMS between consecutive samples (precision).
+    pub precision_deg: f64,
+}
+
+/// Measures a mapping on frames that it was not made from.
+pub fn measure(mapping: &Mapping, target: ScreenPoint, frames: &[Features], setup: &Setup) -> Quality {
+    let angles: Vec<VisualAngle> = frames.iter().map(|features| angle(mapping, features, setup)).collect();
+    let count = angles.len().max(1) as f64;
+    let mean = VisualAngle::new(
+        angles.iter().map(|angle| angle.x_deg).sum::<f64>() / count,
+        angles.iter().map(|angle| angle.y_deg).sum::<f64>() / count,
+    );
+    let distance_mm = frames.iter().map(|features| features.eyes_mm[2]).sum::<f64>() / count;
+    let squares: f64 = angles
+        .windows(2)
+        .map(|pair| pair[0].distance_deg(pair[1]).powi(2))
+        .sum();
+    Quality {
+        error_deg: mean.distance_deg(setup.screen.visual_angle(target, distance_mm)),
+        precision_deg: (squares / (count - 1.0).max(1.0)).sqrt(),
+    }
+}
+
+/// One point and the frames that show somebody looking at it.
+#[derive(Clone, Debug)]
+struct Target {
+    at: ScreenPoint,
+    frames: Vec<Features>,
+}
+
+/// A fit, and how good it is at points that it has not seen.
+#[derive(Clone, Debug)]
+pub struct Fitted {
+    pub mapping: Mapping,
+    /// Means over the points, each left out in turn.
+    pub quality: Quality,
+}
+
+/// The points gathered so far.
+#[derive(Clone, Debug, Default)]
+pub struct Gathering {
+    targets: Vec<Target>,
+    fitted: Option<Fitted>,
+}
+
+impl Gathering {
+    /// More points than any calibration shows.
+    const MOST_TARGETS: usize = 256;
+
+    /// Takes the frames of one point; an earlier fit does not hold any more.
+    pub fn add(&mut self, at: ScreenPoint, frames: Vec<Features>) -> Result<(), String> {
+        if self.targets.len() >= Self::MOST_TARGETS {
+            return Err(format!("{} points are enough for any calibration", Self::MOST_TARGETS));
+        }
+        self.targets.push(Target { at, frames });
+        self.fitted = None;
+        Ok(())
+    }
+
+    pub fn points(&self) -> usize {
+        self.targets.len()
+    }
+
+    pub fn samples(&self) -> Vec<Sample> {
+        Self::samples_of(self.targets.iter())
+    }
+
+    pub fn fitted(&self) -> Option<&Fitted> {
+        self.fitted.as_ref()
+    }
+
+    /// Fits all points, and measures the fit by leaving out each point in turn.
+    pub fn fit(&mut self, setup: &Setup) -> Result<&Fitted, FitError> {
+        let all = fit(&self.samples(), setup)?;
+        let (mut held_out, mut precision, mut count) = (0.0, 0.0, 0_u32);
+        for (left_out, target) in self.targets.iter().enumerate() {
+            let others = self.targets.iter().enumerate().filter(|(index, _)| *index != left_out);
+            // Too few other points say nothing about this one.
+            if let Ok(mapping) = fit(&Self::samples_of(others.map(|(_, target)| target)), setup) {
+                held_out += measure(&mapping, target.at, &target.frames, setup).error_deg;
+                precision += measure(&all, target.at, &target.frames, setup).precision_deg;
+                count += 1;
+            }
+        }
+        let mean = |sum: f64| if count == 0 { f64::NAN } else { sum / f64::from(count) };
+        if count == 0 {
+            return Err(FitError::TooFew {
+                found: self.targets.len(),
+                least: crate::calibration::LEAST_SAMPLES,
+            });
+        }
+        Ok(self.fitted.insert(Fitted {
+            mapping: all,
+            quality: Quality {
+                error_deg: mean(held_out),
+                precision_deg: mean(precision),
+            },
+        }))
+    }
+
+    fn samples_of<'t>(targets: impl Iterator<Item = &'t Target>) -> Vec<Sample> {
+        targets
+            .flat_map(|target| {
+                target.frames.iter().map(|features| Sample {
+                    target: target.at,
+                    features: *features,
+                })
+            })
+            .collect()
+    }
+}
+
+fn fit(samples: &[Sample], setup: &Setup) -> Result<Mapping, FitError> {
+    Ok(Mapping::Fitted(Box::new(Fit::new(samples, setup)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibration::features::COUNT;
+    use crate::clock::Timestamp;
+
+    /// Somebody whose eyes turn a fifth more than geometry thinks, looking at a point.
+    fn look(x: f64, y: f64, noise: f64) -> Features {
+        let setup = Setup::default();
+        let mut features = Features {
+            values: [0.0; COUNT],
+            eyes_mm: [265.0, 150.0, 600.0],
+            position_known: true,
+        };
+        let truth = features.tangents_to(ScreenPoint::new(x, y), &setup);
+        let seen = [truth.x / 1.2 + noise, truth.y / 1.2 - noise];
+        features.values[16..20].copy_from_slice(&[seen[0], seen[1], seen[0], seen[1]]);
+        features
+    }
+
+    fn glimpses(frames: impl Iterator<Item = Result<Features, Absence>>) -> Vec<Glimpse> {
+        frames
+            .map(|features| Glimpse {
+                captured: Timestamp::default(),
+                features,
+            })
+            .collect()
+    }
+
+    /// A small noise with mean zero.
+    fn noise(n: u32) -> f64 {
+        [0.004, -0.004, 0.002, -0.002][n as usize % 4]
+    }
+
+    #[test]
+    fn looks_elsewhere_are_left_out() {
+        let steady = (0..20).map(|n| Ok(look(0.5, 0.5, noise(n))));
+        let glimpses = glimpses(steady.chain([Ok(look(0.1, 0.1, 0.0)), Err(Absence::EyesClosed)]));
+        let gathered = gather(glimpses.iter(), &Setup::default()).expect("a steady look");
+        assert_eq!(gathered.len(), 20);
+    }
+
+    #[test]
+    fn a_point_that_was_not_looked_at_is_refused_with_the_reason() {
+        let setup = Setup::default();
+        let blinks = glimpses((0..20).map(|n| {
+            if n < 5 {
+                Ok(look(0.5, 0.5, 0.0))
+            } else {
+                Err(Absence::EyesClosed)
+            }
+        }));
+        let reason = gather(blinks.iter(), &setup).expect_err("eyes closed");
+        assert!(reason.contains("the eyes were closed in 15 of 20"), "{reason}");
+        let wandering = glimpses((0..20).map(|n| Ok(look(f64::from(n) / 20.0, 0.5, 0.0))));
+        let reason = gather(wandering.iter(), &setup).expect_err("moving");
+        assert!(reason.contains("not steady"), "{reason}");
+        let reason = gather([].iter(), &setup).expect_err("nothing");
+        assert!(reason.contains("gave 0 pictures"), "{reason}");
+    }
+
+    #[test]
+    fn the_fit_is_measured_at_points_it_has_not_seen() {
+        let setup = Setup::default();
+        let mut gathering = Gathering::default();
+        assert!(gathering.fit(&setup).is_err());
+        for x in [0.1, 0.5, 0.9] {
+            for y in [0.1, 0.5, 0.9] {
+                let frames = (0..10).map(|n| look(x, y, noise(n))).collect();
+                gathering.add(ScreenPoint::new(x, y), frames).expect("room");
+            }
+        }
+        assert_eq!((gathering.points(), gathering.samples().len()), (9, 90));
+        let fitted = gathering.fit(&setup).expect("nine points").clone();
+        assert!(fitted.quality.error_deg < 1.0, "{:?}", fitted.quality);
+        assert!(
+            (0.1..2.0).contains(&fitted.quality.precision_deg),
+            "{:?}",
+            fitted.quality
+        );
+        let fresh: Vec<Features> = (0..10).map(|n| look(0.3, 0.7, noise(n))).collect();
+        let at = ScreenPoint::new(0.3, 0.7);
+        let uncalibrated = measure(&Mapping::Geometric, at, &fresh, &setup);
+        assert!(measure(&fitted.mapping, at, &fresh, &setup).error_deg < uncalibrated.error_deg);
+    }
+}

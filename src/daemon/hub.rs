@@ -1,0 +1,254 @@
+//! What the daemon's threads and the bus interfaces share, behind one lock.
+//!
+//! Whoever changes something that the supervisor has to act on does so through [`Hub::change`], which wakes it up. Nothing
+//! blocks while it holds the lock: no device, no bus.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use zbus::object_server::SignalEmitter;
+
+use super::claims::{Claims, Client, Purpose};
+use super::keeper::{Action, Keeper};
+use super::live::Shown;
+use super::memory::{Memory, Remembered};
+use super::pacing::Pacer;
+use super::readers::FrameReader;
+use crate::bus::error::{Error, Result};
+use crate::bus::options::SessionOptions;
+use crate::bus::proxies::ClientFacts;
+use crate::clock::{Clock, MonotonicClock, Timestamp};
+use crate::stats::Stats;
+
+/// Why the daemon ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGTERM or SIGINT.
+    Asked,
+    /// The connection to the bus was lost.
+    BusGone,
+    /// A thread of the daemon panicked: a bug, which the log has told.
+    Broken,
+}
+
+/// The manager's properties that tell of their changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    pub state: String,
+    pub state_detail: String,
+    pub camera_active: bool,
+    pub camera_name: String,
+    pub clients: Vec<ClientFacts>,
+    /// `None` without a calibration.
+    pub calibrated: Option<Shown>,
+}
+
+/// The ways that a session's records leave by.
+#[derive(Debug)]
+pub struct Exits {
+    /// Addressed to the session's owner alone.
+    pub emitter: SignalEmitter<'static>,
+    pub signals: bool,
+    /// Records that were made for the session and did not reach it.
+    pub dropped: AtomicU64,
+}
+
+impl Exits {
+    pub fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A session, as the tracker sees it.
+#[derive(Debug)]
+pub struct Outlet {
+    pub options: SessionOptions,
+    pub pacer: Pacer,
+    pub sequence: u64,
+    pub exits: Arc<Exits>,
+}
+
+#[derive(Debug)]
+pub struct Shared {
+    pub claims: Claims,
+    pub sessions: BTreeMap<u64, Outlet>,
+    pub readers: BTreeMap<u64, FrameReader>,
+    pub keeper: Keeper,
+    pub camera_name: String,
+    pub stats: Stats,
+    pub calibrated: Option<Shown>,
+    pub stop: Option<Stop>,
+}
+
+impl Shared {
+    pub fn facts(&self) -> Facts {
+        let (state, state_detail) = self.keeper.state();
+        Facts {
+            state: state.name().into(),
+            state_detail,
+            camera_active: self.keeper.camera_active(),
+            camera_name: self.camera_name.clone(),
+            clients: self.claims.clients(),
+            calibrated: self.calibrated.clone(),
+        }
+    }
+
+    /// The sessions that receive records.
+    pub fn started_sessions(&mut self) -> impl Iterator<Item = &mut Outlet> {
+        let claims = &self.claims;
+        self.sessions
+            .iter_mut()
+            .filter(|(id, _)| claims.is_active(**id))
+            .map(|(_, outlet)| outlet)
+    }
+}
+
+/// What the supervisor found when it looked.
+#[derive(Debug)]
+pub enum News {
+    Stop(Stop),
+    Changed { action: Option<Action>, facts: Facts },
+}
+
+#[derive(Debug)]
+pub struct Hub {
+    shared: Mutex<Shared>,
+    changed: Condvar,
+    memory: Mutex<Memory>,
+    clock: MonotonicClock,
+}
+
+impl Hub {
+    pub fn new(memory: Memory, paused: bool, calibrated: Option<Shown>) -> Self {
+        Self {
+            shared: Mutex::new(Shared {
+                claims: Claims::default(),
+                sessions: BTreeMap::new(),
+                readers: BTreeMap::new(),
+                keeper: Keeper::new(paused),
+                camera_name: String::new(),
+                stats: Stats::default(),
+                calibrated,
+                stop: None,
+            }),
+            changed: Condvar::new(),
+            memory: Mutex::new(memory),
+            clock: MonotonicClock,
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Every change is complete when it is made, so a thread that panicked cannot have left a half-made one.
+    pub fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes something that the supervisor has to act on or to announce.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Shared, Timestamp) -> T) -> T {
+        let mut shared = self.lock();
+        let result = change(&mut shared, self.now());
+        let wanted = shared.claims.want_camera();
+        shared.keeper.set_wanted(wanted);
+        drop(shared);
+        self.changed.notify_all();
+        result
+    }
+
+    /// Changes what a restart is to find.
+    pub fn remember(&self, change: impl FnOnce(&mut Remembered)) -> anyhow::Result<()> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = memory.recall();
+        change(&mut remembered);
+        memory.remember(&remembered)
+    }
+
+    /// Ends the daemon.
+    pub fn stop(&self, why: Stop) {
+        self.change(|shared, _| {
+            shared.stop.get_or_insert(why);
+        });
+    }
+
+    /// Waits until there is something to do or to announce. For the supervisor alone: it is to do what is returned.
+    pub fn next_news(&self, announced: &Facts) -> News {
+        let mut shared = self.lock();
+        loop {
+            if let Some(stop) = shared.stop {
+                return News::Stop(stop);
+            }
+            let now = self.now();
+            let action = shared.keeper.decide(now);
+            let facts = shared.facts();
+            if action.is_some() || facts != *announced {
+                return News::Changed { action, facts };
+            }
+            shared = match shared.keeper.wake_at() {
+                Some(wake_at) => {
+                    let waited = self.changed.wait_timeout(shared, wake_at.saturating_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Registers a session that is not started yet. `exits` is called with its number.
+    pub fn add_session(
+        &self,
+        client: Client,
+        options: SessionOptions,
+        exits: impl FnOnce(u64) -> Result<Exits>,
+    ) -> Result<u64> {
+        self.change(|shared, _| {
+            let id = shared.claims.add(client, Purpose::Gaze, false)?;
+            match exits(id) {
+                Ok(exits) => {
+                    let outlet = Outlet {
+                        pacer: Pacer::new(options.max_rate_hz),
+                        sequence: 0,
+                        exits: Arc::new(exits),
+                        options,
+                    };
+                    shared.sessions.insert(id, outlet);
+                    Ok(id)
+                }
+                Err(error) => {
+                    shared.claims.remove(id);
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// Starts or stops the session for its owner.
+    pub fn set_started(&self, id: u64, sender: &str, started: bool) -> Result<()> {
+        self.change(|shared, _| {
+            shared.claims.check_owner(id, sender)?;
+            shared.claims.set_active(id, started);
+            Ok(())
+        })
+    }
+
+    /// The exits of a session, for its owner.
+    pub fn exits(&self, id: u64, sender: &str) -> Result<Arc<Exits>> {
+        let shared = self.lock();
+        shared.claims.check_owner(id, sender)?;
+        let outlet = shared.sessions.get(&id);
+        outlet
+            .map(|outlet| Arc::clone(&outlet.exits))
+            .ok_or_else(|| Error::NotNow("the session is already closed".into()))
+    }
+
+    /// Gives up a claim and all that belongs to it.
+    pub fn release(&self, id: u64) -> Option<Purpose> {
+        self.change(|shared, _| {
+            shared.sessions.remove(&id);
+            shared.readers.remove(&id);
+            shared.claims.remove(id)
+        })
+    }
+}

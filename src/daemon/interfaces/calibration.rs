@@ -1,0 +1,232 @@
+//! `org.gazed.Gaze1.Calibration`: the daemon owns the camera, so calibrating is a conversation with it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use zbus::message::Header;
+use zbus::zvariant::{OwnedFd, Value};
+use zbus::{ObjectServer, interface};
+
+use super::control::announce_profiles;
+use super::{release, sender};
+use crate::bus::error::{Error, Result};
+use crate::calibration::profile::Profile;
+use crate::clock::Timestamp;
+use crate::daemon::calibrating::{Gathered, Gathering, gather, measure};
+use crate::daemon::hub::Hub;
+use crate::daemon::live::{Live, Shown};
+use crate::daemon::readers;
+use crate::geometry::ScreenPoint;
+
+pub struct Calibration {
+    hub: Arc<Hub>,
+    live: Arc<Mutex<Live>>,
+    id: u64,
+    gathering: Mutex<Gathering>,
+}
+
+impl Calibration {
+    /// Nobody looks at one point for longer; the daemon remembers no more than that.
+    const LONGEST_LOOK: Duration = Duration::from_secs(10);
+
+    pub fn new(hub: Arc<Hub>, live: Arc<Mutex<Live>>, id: u64) -> Self {
+        Self {
+            hub,
+            live,
+            id,
+            gathering: Mutex::default(),
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gathering(&self) -> MutexGuard<'_, Gathering> {
+        self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_owner(&self, header: &Header<'_>) -> Result<()> {
+        self.hub.lock().claims.check_owner(self.id, sender(header)?)
+    }
+
+    /// The frames of the time that a point was looked at.
+    fn look(&self, x: f64, y: f64, from_ns: u64, to_ns: u64) -> Result<(ScreenPoint, Gathered)> {
+        let point = ScreenPoint::new(x, y);
+        if !(0.0..=1.0).contains(&x) || !(0.0..=1.0).contains(&y) {
+            return Err(Error::InvalidArgument(format!(
+                "the point ({x}, {y}) is not on the screen: both must be from 0 to 1"
+            )));
+        }
+        let (from, to) = (Timestamp::from_nanos(from_ns), Timestamp::from_nanos(to_ns));
+        if to <= from || to.saturating_since(from) > Self::LONGEST_LOOK {
+            return Err(Error::InvalidArgument(format!(
+                "the time from {from_ns} to {to_ns} must be above zero and at most {} s, on CLOCK_MONOTONIC in nanoseconds",
+                Self::LONGEST_LOOK.as_secs()
+            )));
+        }
+        let live = self.live();
+        let gathered = gather(live.glimpses(from, to), live.setup());
+        Ok((point, gathered))
+    }
+}
+
+#[interface(name = "org.gazed.Gaze1.Calibration")]
+impl Calibration {
+    /// The user was asked to look at (x, y) from from_ns to to_ns. Call it when that time is over; a point that was not
+    /// accepted can be shown again.
+    #[zbus(out_args("accepted", "reason"))]
+    fn add_target(
+        &self,
+        x: f64,
+        y: f64,
+        from_ns: u64,
+        to_ns: u64,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(bool, String)> {
+        self.check_owner(&header)?;
+        let (point, gathered) = self.look(x, y, from_ns, to_ns)?;
+        Ok(match gathered.and_then(|frames| self.gathering().add(point, frames)) {
+            Ok(()) => (true, String::new()),
+            Err(reason) => (false, reason),
+        })
+    }
+
+    /// Fits the accepted points. The answer: accuracy-deg d and precision-deg d (means over the points, each left out in
+    /// turn), points u, samples u.
+    #[zbus(out_args("quality"))]
+    fn fit(&self, #[zbus(header)] header: Header<'_>) -> Result<HashMap<String, Value<'static>>> {
+        self.check_owner(&header)?;
+        let setup = *self.live().setup();
+        let mut gathering = self.gathering();
+        let (points, samples) = (gathering.points() as u32, gathering.samples().len() as u32);
+        let fitted = gathering
+            .fit(&setup)
+            .map_err(|error| Error::NotNow(error.to_string()))?;
+        Ok(HashMap::from([
+            ("accuracy-deg".to_owned(), Value::from(fitted.quality.error_deg)),
+            ("precision-deg".to_owned(), Value::from(fitted.quality.precision_deg)),
+            ("points".to_owned(), Value::from(points)),
+            ("samples".to_owned(), Value::from(samples)),
+        ]))
+    }
+
+    /// Measures the last fit on a point that was not added: accuracy and precision in degrees.
+    #[zbus(out_args("error_deg", "precision_deg"))]
+    fn validate(
+        &self,
+        x: f64,
+        y: f64,
+        from_ns: u64,
+        to_ns: u64,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(f64, f64)> {
+        self.check_owner(&header)?;
+        let (point, gathered) = self.look(x, y, from_ns, to_ns)?;
+        let frames = gathered.map_err(Error::NotNow)?;
+        let setup = *self.live().setup();
+        let gathering = self.gathering();
+        let fitted = gathering.fitted().ok_or_else(not_fitted)?;
+        let quality = measure(&fitted.mapping, point, &frames, &setup);
+        Ok((quality.error_deg, quality.precision_deg))
+    }
+
+    /// Stores the last fit under a name, uses it from now on, and ends the calibration.
+    async fn commit(
+        &self,
+        profile: String,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(object_server)] server: &ObjectServer,
+    ) -> Result<()> {
+        self.check_owner(&header)?;
+        let shown = {
+            let gathering = self.gathering();
+            let quality = gathering.fitted().ok_or_else(not_fitted)?.quality;
+            let mut live = self.live();
+            let profile = Profile {
+                format: Profile::FORMAT,
+                name: profile,
+                weights: live.weights_version().to_owned(),
+                date: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
+                points: gathering.points() as u32,
+                accuracy_deg: quality.error_deg,
+                precision_deg: quality.precision_deg,
+                screen: live.setup().screen,
+                samples: gathering.samples(),
+            };
+            let saved = live.profiles().save(&profile).and_then(|()| live.adopt(profile));
+            saved.map_err(|error| Error::Failed(error.to_string()))?;
+            live.shown()
+        };
+        let name = shown
+            .as_ref()
+            .map_or_else(String::new, |shown: &Shown| shown.profile.clone());
+        self.hub.change(|shared, _| shared.calibrated = shown);
+        release(&self.hub, server, self.id).await;
+        announce_profiles(server).await;
+        self.hub
+            .remember(|remembered| remembered.profile = Some(name))
+            .map_err(|error| {
+                Error::Failed(format!(
+                    "{error:#}; the profile is stored and in use, but a restart forgets which"
+                ))
+            })
+    }
+
+    /// Ends the calibration; the old profile is untouched.
+    async fn abort(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(object_server)] server: &ObjectServer,
+    ) -> Result<()> {
+        self.check_owner(&header)?;
+        release(&self.hub, server, self.id).await;
+        Ok(())
+    }
+
+    /// Frames as OpenFrames gives them, for the window that calibrates; they end with the calibration.
+    #[zbus(out_args("frames"))]
+    fn open_preview(&self, #[zbus(header)] header: Header<'_>) -> Result<OwnedFd> {
+        self.check_owner(&header)?;
+        // The calibration goes on where the window closes its preview.
+        let opened = readers::open(|| {});
+        let (reader, theirs) = opened.map_err(|error| Error::Failed(format!("no socket: {error}")))?;
+        self.hub.change(|shared, _| {
+            if shared.claims.get(self.id).is_some() {
+                shared.readers.insert(self.id, reader);
+            }
+        });
+        Ok(std::os::fd::OwnedFd::from(theirs).into())
+    }
+
+    /// A face is in view.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn face_visible(&self) -> bool {
+        self.live().view().face_visible
+    }
+
+    /// The picture's mean brightness, 0 to 1.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn brightness(&self) -> f64 {
+        self.live().view().brightness
+    }
+
+    /// From the eyes to the screen; 0 while it is not known.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn distance_mm(&self) -> f64 {
+        self.live().view().distance_mm.unwrap_or_default()
+    }
+
+    /// What would help the camera, a sentence for people; empty where nothing would.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn advice(&self) -> String {
+        self.live().view().advice().to_owned()
+    }
+}
+
+fn not_fitted() -> Error {
+    Error::NotNow("there is no fit of the points yet: call Fit first".into())
+}

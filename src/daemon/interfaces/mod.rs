@@ -1,0 +1,53 @@
+//! The objects on the bus, one interface a file. They translate and check; the [`super::hub::Hub`] knows.
+
+mod calibration;
+mod control;
+mod manager;
+mod session;
+mod truth;
+
+pub use calibration::Calibration;
+pub use control::Control;
+pub use manager::{Manager, announce};
+pub use session::Session;
+pub use truth::Truth;
+use zbus::message::Header;
+
+use super::claims::Purpose;
+use super::hub::Hub;
+use crate::bus::error::{Error, Result};
+use crate::bus::names::{CALIBRATION_PATH_PREFIX, SESSION_PATH_PREFIX};
+
+/// The unique bus name of a call's sender. On a bus every message has one, set by the bus itself.
+fn sender<'h>(header: &'h Header<'_>) -> Result<&'h str> {
+    match header.sender() {
+        Some(name) => Ok(name.as_str()),
+        None => Err(Error::NotAuthorized("a call without a sender is not answered".into())),
+    }
+}
+
+/// The process behind a bus name; an error where the name is gone.
+async fn process_id(connection: &zbus::Connection, name: &str) -> Result<u32> {
+    let bus = zbus::fdo::DBusProxy::new(connection).await?;
+    let name = zbus::names::BusName::try_from(name).map_err(zbus::Error::from)?;
+    bus.get_connection_unix_process_id(name)
+        .await
+        .map_err(|error| Error::Failed(format!("the bus does not know the calling program: {error}")))
+}
+
+/// Gives up a claim and takes its object off the bus.
+pub async fn release(hub: &Hub, server: &zbus::ObjectServer, id: u64) {
+    let purpose = hub.release(id);
+    let removed = match purpose {
+        Some(Purpose::Gaze) => server.remove::<Session, _>(format!("{SESSION_PATH_PREFIX}{id}")).await,
+        Some(Purpose::Calibration) => {
+            server
+                .remove::<Calibration, _>(format!("{CALIBRATION_PATH_PREFIX}{id}"))
+                .await
+        }
+        Some(Purpose::Preview | Purpose::Recording) | None => Ok(true),
+    };
+    if let Err(error) = removed {
+        tracing::debug!(id, %error, "the object was gone from the bus already");
+    }
+}

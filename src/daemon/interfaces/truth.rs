@@ -1,0 +1,49 @@
+//! `org.gazed.Gaze1.Truth`: where the synthetic user looks. Only with the synthetic source; never part of a record.
+
+use std::sync::Arc;
+
+use zbus::interface;
+
+use crate::bus::error::{Error, Result};
+use crate::clock::{Clock, MonotonicClock, Timestamp};
+use crate::geometry::ScreenPoint;
+use crate::synthetic::SyntheticUser;
+
+pub struct Truth {
+    user: Arc<SyntheticUser>,
+}
+
+impl Truth {
+    pub fn new(user: Arc<SyntheticUser>) -> Self {
+        Self { user }
+    }
+}
+
+#[interface(name = "org.gazed.Gaze1.Truth")]
+impl Truth {
+    /// Where the synthetic user looks at a moment on CLOCK_MONOTONIC, past or future: the gaze point, normalised, and the
+    /// movement (fixation, saccade, pursuit or blink).
+    #[zbus(out_args("gaze_x", "gaze_y", "movement"))]
+    fn at(&self, time_ns: u64) -> (f64, f64, String) {
+        let truth = self.user.truth_at(Timestamp::from_nanos(time_ns));
+        (truth.gaze.x, truth.gaze.y, truth.movement.name().to_owned())
+    }
+
+    /// Makes the synthetic user look at a point until it is released. It takes a reaction time and a saccade to get there.
+    fn look_at(&self, x: f64, y: f64) -> Result<()> {
+        let point = ScreenPoint::new(x, y);
+        let near = |value: f64| (-2.0..=3.0).contains(&value);
+        if !(near(x) && near(y)) {
+            return Err(Error::InvalidArgument(format!(
+                "nobody can look at ({x}, {y}) from a desk"
+            )));
+        }
+        self.user.look_at(point, MonotonicClock.now());
+        Ok(())
+    }
+
+    /// Lets the synthetic user look where it likes again.
+    fn release(&self) {
+        self.user.release(MonotonicClock.now());
+    }
+}

@@ -1,0 +1,346 @@
+//! The pipeline at work in the daemon: with the source it looks at, the profile in use, and the recent past that
+//! calibration asks for. Shared between the tracking thread and the bus interfaces.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::reporting::{Observation, Predicted};
+use super::tracking::Tracker;
+use crate::bus::frames::{EyeFacts, FrameHeader, HeadFacts};
+use crate::bus::record::{Flags, HeadAngles};
+use crate::calibration::profile::{Profile, ProfileError, Profiles};
+use crate::calibration::{Features, Mapping};
+use crate::capture::SourceInfo;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::eyes::EyeState;
+use crate::face::points::NAMES;
+use crate::forecast::Method;
+use crate::frame::Frame;
+use crate::geometry::Setup;
+use crate::movement::Movement;
+use crate::nets::Weights;
+use crate::pipeline::{GazeEstimate, Pipeline};
+use crate::tracking::Absence;
+
+/// What one frame of the recent past showed.
+#[derive(Clone, Copy, Debug)]
+pub struct Glimpse {
+    pub captured: Timestamp,
+    pub features: Result<Features, Absence>,
+}
+
+/// What is known about the picture, for a person who wants to be seen well.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct View {
+    pub face_visible: bool,
+    /// Mean of the whole picture, 0..1.
+    pub brightness: f64,
+    /// From the eyes to the screen.
+    pub distance_mm: Option<f64>,
+}
+
+impl View {
+    /// Darker pictures than this are mostly noise.
+    const DARK: f64 = 0.12;
+    /// Brighter ones have burnt out.
+    const BRIGHT: f64 = 0.92;
+    /// Further away an eye is too small in a webcam's picture, nearer the face does not fit into it.
+    const FAR_MM: f64 = 1000.0;
+    const NEAR_MM: f64 = 300.0;
+
+    /// What would help the camera; empty where nothing would.
+    pub fn advice(&self) -> &'static str {
+        if self.brightness < Self::DARK {
+            return "It is too dark: put more light on the face.";
+        }
+        if self.brightness > Self::BRIGHT {
+            return "It is too bright: turn the camera away from the light.";
+        }
+        if !self.face_visible {
+            return "No face is in view: sit in front of the camera.";
+        }
+        match self.distance_mm {
+            Some(distance) if distance > Self::FAR_MM => "Sit closer to the camera.",
+            Some(distance) if distance < Self::NEAR_MM => "Sit further from the camera.",
+            _ => "",
+        }
+    }
+}
+
+/// The calibration in use, as the properties `Profile` and `Calibration` show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    pub profile: String,
+    pub accuracy_deg: f64,
+    pub precision_deg: f64,
+    pub date: String,
+    pub points: u32,
+}
+
+pub struct Live {
+    weights: Weights,
+    weights_version: String,
+    profiles: Profiles,
+    /// The geometry that the configuration describes; a source that knows its own wins.
+    configured: Setup,
+    stills: bool,
+    pipeline: Pipeline,
+    profile: Option<Profile>,
+    recent: VecDeque<Glimpse>,
+    view: View,
+    last: Option<GazeEstimate>,
+    last_captured: Option<Timestamp>,
+    /// The nets failed on a frame: told once until they work again.
+    failing: bool,
+}
+
+impl Live {
+    /// Ten seconds at 60 frames a second: longer than anyone looks at one point of a calibration.
+    const REMEMBERED: usize = 600;
+
+    pub fn new(config: &Config, models: Option<PathBuf>, profiles: Profiles) -> anyhow::Result<Self> {
+        let weights = models.map_or(Weights::BuiltIn, Weights::Folder);
+        let weights_version = weights.version()?;
+        let configured = config.setup();
+        let pipeline = Pipeline::new(&weights, configured, false, Method::default(), Mapping::default())?;
+        Ok(Self {
+            weights,
+            weights_version,
+            profiles,
+            configured,
+            stills: false,
+            pipeline,
+            profile: None,
+            recent: VecDeque::new(),
+            view: View::default(),
+            last: None,
+            last_captured: None,
+            failing: false,
+        })
+    }
+
+    pub fn setup(&self) -> &Setup {
+        self.pipeline.setup()
+    }
+
+    pub fn view(&self) -> View {
+        self.view
+    }
+
+    pub fn weights_version(&self) -> &str {
+        &self.weights_version
+    }
+
+    pub fn profiles(&self) -> &Profiles {
+        &self.profiles
+    }
+
+    pub fn shown(&self) -> Option<Shown> {
+        self.profile.as_ref().map(|profile| Shown {
+            profile: profile.name.clone(),
+            accuracy_deg: profile.accuracy_deg,
+            precision_deg: profile.precision_deg,
+            date: profile.date.clone(),
+            points: profile.points,
+        })
+    }
+
+    /// Loads a profile and uses it from the next frame on.
+    pub fn use_profile(&mut self, name: &str) -> Result<(), ProfileError> {
+        let profile = self.profiles.load(name, &self.weights_version)?;
+        self.adopt(profile)
+    }
+
+    /// Uses a profile from the next frame on.
+    pub fn adopt(&mut self, profile: Profile) -> Result<(), ProfileError> {
+        let fit = profile.fit(self.pipeline.setup())?;
+        self.pipeline.set_mapping(Mapping::Fitted(Box::new(fit)));
+        self.profile = Some(profile);
+        Ok(())
+    }
+
+    /// Back to the rough gaze that needs no calibration.
+    pub fn forget_profile(&mut self) {
+        self.pipeline.set_mapping(Mapping::default());
+        self.profile = None;
+    }
+
+    /// What the frames captured in this time showed, as far as they are remembered.
+    pub fn glimpses(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Glimpse> {
+        self.recent
+            .iter()
+            .filter(move |glimpse| (from..=to).contains(&glimpse.captured))
+    }
+
+    fn rebuild(&mut self, setup: Setup, stills: bool) -> anyhow::Result<()> {
+        let mapping = match &self.profile {
+            Some(profile) => Mapping::Fitted(Box::new(profile.fit(&setup)?)),
+            None => Mapping::default(),
+        };
+        self.pipeline = Pipeline::new(&self.weights, setup, stills, Method::default(), mapping)
+            .context("the nets that worked before do not now")?;
+        self.stills = stills;
+        Ok(())
+    }
+
+    fn observation(&self, estimate: &GazeEstimate, captured: Timestamp, now: Timestamp) -> Observation {
+        let absence = estimate.absence.map_or("The gaze is not known yet.", sentence);
+        let radius = self.pipeline.forecast(captured).map(|forecast| forecast.error_radius);
+        let flags = Flags::CALIBRATED.when(estimate.calibrated)
+            | Flags::LEFT_OPEN.when(estimate.left_open)
+            | Flags::RIGHT_OPEN.when(estimate.right_open)
+            | Flags::BLINK.when(estimate.movement == Movement::Blink)
+            | Flags::FIXATION.when(estimate.movement == Movement::Fixation)
+            | Flags::SACCADE.when(estimate.movement == Movement::Saccade)
+            | Flags::PURSUIT.when(estimate.movement == Movement::Pursuit);
+        Observation {
+            captured,
+            gaze: estimate.gaze.ok_or_else(|| absence.to_owned()),
+            error_radius: match (estimate.gaze, radius) {
+                (Some(_), Some(radius)) => radius,
+                _ => self.pipeline.unseen_radius(now),
+            },
+            confidence: f64::from(estimate.confidence),
+            flags,
+            distance_mm: estimate.head.and_then(|head| head.distance_mm),
+            head: estimate.head.map(|head| HeadAngles {
+                yaw_deg: head.yaw_deg,
+                pitch_deg: head.pitch_deg,
+                roll_deg: head.roll_deg,
+            }),
+        }
+    }
+}
+
+/// Why there is no gaze, for people.
+fn sentence(absence: Absence) -> &'static str {
+    match absence {
+        Absence::NoFace => "No face is in view of the camera.",
+        Absence::EyesClosed => "Both eyes are closed.",
+        Absence::LowConfidence => "The eyes cannot be seen well enough; more light on the face would help.",
+    }
+}
+
+impl Tracker for Live {
+    fn source_opened(&mut self, source: &SourceInfo) {
+        let setup = source.setup.unwrap_or(self.configured);
+        let changed = setup != *self.pipeline.setup() || source.stills != self.stills;
+        if changed && let Err(error) = self.rebuild(setup, source.stills) {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "tracking goes on with the geometry of before"
+            );
+        }
+        self.recent.clear();
+        self.last = None;
+        self.last_captured = None;
+    }
+
+    fn step(&mut self, frame: &Frame) -> Observation {
+        let estimate = match self.pipeline.step(frame) {
+            Ok(estimate) => {
+                self.failing = false;
+                estimate
+            }
+            Err(error) => {
+                if !self.failing {
+                    tracing::error!(%error, "the nets failed on a frame");
+                }
+                self.failing = true;
+                self.pipeline.tick(frame.captured)
+            }
+        };
+        if self.recent.len() == Self::REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Glimpse {
+            captured: frame.captured,
+            features: match self.pipeline.sighting() {
+                Some(sighting) => Ok(sighting.features),
+                None => Err(estimate.absence.unwrap_or(Absence::LowConfidence)),
+            },
+        });
+        self.view = View {
+            face_visible: self.pipeline.face_and_eyes().is_some(),
+            brightness: f64::from(frame.image.mean_brightness()) / 255.0,
+            distance_mm: estimate.head.and_then(|head| head.distance_mm),
+        };
+        self.last = Some(estimate);
+        self.last_captured = Some(frame.captured);
+        self.observation(&estimate, frame.captured, frame.captured)
+    }
+
+    fn describe(&self) -> FrameHeader {
+        let estimate = self.last.as_ref();
+        let seen = self.pipeline.face_and_eyes();
+        let sighting = self.pipeline.sighting();
+        let eye = |eye: &EyeState| EyeFacts {
+            pupil_px: [eye.pupil.x, eye.pupil.y],
+            openness: eye.openness,
+        };
+        let landmarks_px: BTreeMap<String, [f32; 2]> = seen.map_or_else(BTreeMap::new, |(face, _)| {
+            let points = face.landmarks.0.iter();
+            let named = NAMES.iter().zip(points);
+            named
+                .map(|(name, point)| ((*name).to_owned(), [point.x, point.y]))
+                .collect()
+        });
+        FrameHeader {
+            tracked: sighting.is_some(),
+            reason: match estimate.and_then(|estimate| estimate.absence) {
+                Some(absence) if sighting.is_none() => Some(absence.as_str().to_owned()),
+                _ => None,
+            },
+            confidence: estimate.map_or(0.0, |estimate| f64::from(estimate.confidence)),
+            face_px: enclosing(&landmarks_px),
+            left: seen.map(|(_, eyes)| eye(&eyes.left)),
+            right: seen.map(|(_, eyes)| eye(&eyes.right)),
+            landmarks_px,
+            head: estimate.and_then(|estimate| estimate.head).map(|head| HeadFacts {
+                pitch_deg: head.pitch_deg,
+                yaw_deg: head.yaw_deg,
+                roll_deg: head.roll_deg,
+            }),
+            gaze: estimate.and_then(|estimate| estimate.gaze).map(|gaze| [gaze.x, gaze.y]),
+            error_radius: self
+                .last_captured
+                .and_then(|captured| self.pipeline.forecast(captured))
+                .map_or(0.0, |forecast| forecast.error_radius),
+            ..FrameHeader::default()
+        }
+    }
+
+    fn coast(&mut self, now: Timestamp) -> Option<Observation> {
+        let captured = self.last_captured?;
+        let estimate = self.pipeline.tick(now);
+        self.view = View::default();
+        self.last = Some(estimate);
+        Some(self.observation(&estimate, captured, now))
+    }
+
+    fn forecast(&self, target: Timestamp) -> Option<Predicted> {
+        self.pipeline.forecast(target).map(|forecast| Predicted {
+            point: forecast.point,
+            error_radius: forecast.error_radius,
+            held: forecast.held,
+        })
+    }
+}
+
+/// Left, top, width and height of the upright rectangle around all landmarks.
+fn enclosing(landmarks_px: &BTreeMap<String, [f32; 2]>) -> Option<[f32; 4]> {
+    if landmarks_px.is_empty() {
+        return None;
+    }
+    let range = |axis: usize| {
+        let values = landmarks_px.values().map(|point| point[axis]);
+        values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        })
+    };
+    let ((left, right), (top, bottom)) = (range(0), range(1));
+    Some([left, top, right - left, bottom - top])
+}

@@ -1,0 +1,36 @@
+//! Where the daemon's log goes: to the journal under systemd, else to standard error. Never a picture's content.
+
+use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Starts logging. `RUST_LOG` chooses what; without it everything from `info` up.
+pub fn start() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("gazed=info,warn"));
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match standard_error_is_the_journal().then(tracing_journald::layer) {
+        Some(Ok(journal)) => registry.with(journal).try_init(),
+        _ => {
+            let plain = tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal())
+                .with_target(false);
+            registry.with(plain).try_init()
+        }
+    };
+    if let Err(error) = started {
+        eprintln!("gazed: no log: {error}");
+    }
+}
+
+/// systemd tells device and inode of the journal's stream, which a shell or a pipe started from the service does not share
+/// (systemd.exec(5), `$JOURNAL_STREAM`).
+fn standard_error_is_the_journal() -> bool {
+    let Some(stream) = std::env::var("JOURNAL_STREAM").ok() else {
+        return false;
+    };
+    std::fs::metadata("/proc/self/fd/2").is_ok_and(|meta| stream == format!("{}:{}", meta.dev(), meta.ino()))
+}

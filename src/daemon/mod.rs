@@ -1,0 +1,242 @@
+//! The daemon: the only room that starts threads, handles signals and keeps clients' claims.
+//!
+//! ```text
+//! capture --frames--> track --records--> publish --> the clients
+//!    ^ starts, stops         (both hand-overs: one slot, the newest wins, the rest is counted)
+//! supervisor <-- hub <-- bus interfaces, vanished clients, signals
+//! ```
+//!
+//! The [`hub::Hub`] holds what is known; the supervisor opens and closes the camera as the [`keeper::Keeper`] decides and
+//! announces changes. Without clients every thread sleeps until something happens.
+
+mod calibrating;
+mod capturing;
+mod claims;
+mod hub;
+mod interfaces;
+mod keeper;
+mod live;
+mod log;
+mod memory;
+mod pacing;
+mod publishing;
+mod readers;
+mod reporting;
+mod supervisor;
+mod tracking;
+mod watching;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Parser;
+use zbus::blocking::Connection;
+use zbus::fdo::RequestNameFlags;
+
+use self::capturing::Opener;
+use self::hub::{Hub, Stop};
+use self::live::Live;
+use self::memory::Memory;
+use crate::bus::names::{BUS_NAME, MANAGER_PATH};
+use crate::calibration::profile::{ProfileError, Profiles};
+use crate::capture::synthetic::SyntheticSource;
+use crate::capture::{self, SourceSpec};
+use crate::clock::{Clock, MonotonicClock};
+use crate::config::{CameraConfig, Config};
+use crate::disk::Folders;
+use crate::latest::Latest;
+use crate::synthetic::{Parameters, SyntheticUser};
+
+/// A wait that ends only when there is something to do.
+const NO_TIMEOUT: Duration = Duration::from_secs(1 << 30);
+
+/// The eye tracker's daemon: serves gaze from a webcam as org.gazed.Gaze1 on the session bus. The camera is open only
+/// while a program asks for gaze.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "gazed", version, max_term_width = 110)]
+pub struct Arguments {
+    /// Where pictures come from: camera, camera:NAME, recording:PATH or synthetic[:key=value,...]
+    #[arg(long, value_name = "SOURCE", default_value = "camera")]
+    source: SourceSpec,
+    /// The configuration, instead of the user's own
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A folder with weights that replace the built-in ones
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+}
+
+/// Parses the process's arguments, serves until asked to end, and says how it ended.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    log::start();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error in any case: under systemd it is the journal too.
+            eprintln!("gazed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until SIGTERM, SIGINT or the end of the bus.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let folders = Folders::of_user()?;
+    let config = match &arguments.config {
+        Some(file) => Config::read(file)?,
+        None => Config::read_if_present(&folders.config_file())?,
+    };
+    let profiles = Profiles::in_folder(folders.profiles());
+    let mut live = Live::new(&config, arguments.models.clone(), profiles)?;
+    let memory = Memory::new(&folders.state);
+    let remembered = memory.recall();
+    let name = remembered.profile.unwrap_or_else(|| config.profile.name.clone());
+    load_profile(&mut live, &name);
+    let hub = Arc::new(Hub::new(memory, remembered.paused, live.shown()));
+    let live = Arc::new(Mutex::new(live));
+    watching::watch_signals(Arc::clone(&hub))?;
+
+    let (opener, synthetic_user) = opener(&arguments.source, &config.camera)?;
+    let connection = connect(&hub, &live, synthetic_user)?;
+    let announced = hub.lock().facts();
+    let names = watching::vanishing_names(&connection).context("the bus does not tell of vanishing programs")?;
+    let frames = Arc::new(Latest::default());
+    let batches = Arc::new(Latest::default());
+    let watcher = {
+        let (hub, connection) = (Arc::clone(&hub), connection.clone());
+        start_thread("clients", &Arc::clone(&hub), move || {
+            watching::watch_clients(&hub, &connection, names);
+        })?
+    };
+    let publisher = {
+        let (hub, batches) = (Arc::clone(&hub), Arc::clone(&batches));
+        start_thread("publish", &Arc::clone(&hub), move || {
+            publishing::publish(&hub, &batches)
+        })?
+    };
+    let tracking = {
+        let (hub, live) = (Arc::clone(&hub), Arc::clone(&live));
+        let (frames, batches) = (Arc::clone(&frames), Arc::clone(&batches));
+        start_thread("track", &Arc::clone(&hub), move || {
+            tracking::track(&hub, &live, &frames, &batches);
+        })?
+    };
+    // Only now can a call be answered in full.
+    own_name(&connection)?;
+    tracing::info!(source = %arguments.source, "serving {BUS_NAME}");
+
+    let stop = supervisor::supervise(&hub, connection.inner(), &opener, &frames, announced);
+    frames.close();
+    batches.close();
+    let _ = (tracking.join(), publisher.join());
+    let _ = connection.close();
+    drop(watcher);
+    match stop {
+        Stop::Asked => tracing::info!("asked to end"),
+        Stop::BusGone => tracing::info!("the session bus is gone; so is the daemon"),
+        Stop::Broken => bail!("a thread of gazed failed; this is a bug, and the log above says where"),
+    }
+    Ok(())
+}
+
+/// Uses a profile where there is one. One that cannot be used costs the calibration, not the service.
+fn load_profile(live: &mut Live, name: &str) {
+    match live.use_profile(name) {
+        Ok(()) => tracing::info!(profile = name, "calibrated"),
+        Err(ProfileError::NotFound { .. }) => tracing::info!(profile = name, "not calibrated yet"),
+        Err(error) => tracing::warn!(%error, "going on without a calibration"),
+    }
+}
+
+/// How the source is opened, and the synthetic user where that is the source: one user for as long as the daemon runs, so
+/// that the truth and what it was told outlive a closed camera.
+fn opener(source: &SourceSpec, camera: &CameraConfig) -> anyhow::Result<(Arc<Opener>, Option<Arc<SyntheticUser>>)> {
+    if let SourceSpec::Synthetic(parameters) = source {
+        let parameters = parameters.parse::<Parameters>()?;
+        let user = Arc::new(SyntheticUser::new(parameters, MonotonicClock.now()));
+        let behind_camera = Arc::clone(&user);
+        let opener: Arc<Opener> = Arc::new(move || {
+            let source = SyntheticSource::open(Arc::clone(&behind_camera), Arc::new(MonotonicClock));
+            Ok(Box::new(source))
+        });
+        return Ok((opener, Some(user)));
+    }
+    let (source, camera) = (source.clone(), camera.clone());
+    Ok((Arc::new(move || capture::open(&source, &camera)), None))
+}
+
+/// Serves the objects on the session bus, without the name yet.
+fn connect(
+    hub: &Arc<Hub>,
+    live: &Arc<Mutex<Live>>,
+    synthetic_user: Option<Arc<SyntheticUser>>,
+) -> anyhow::Result<Connection> {
+    zbus::blocking::connection::Builder::session()
+        .and_then(|builder| builder.serve_at(MANAGER_PATH, interfaces::Manager::new(Arc::clone(hub))))
+        .and_then(|builder| {
+            builder.serve_at(
+                MANAGER_PATH,
+                interfaces::Control::new(Arc::clone(hub), Arc::clone(live)),
+            )
+        })
+        .and_then(|builder| match synthetic_user {
+            Some(user) => builder.serve_at(MANAGER_PATH, interfaces::Truth::new(user)),
+            None => Ok(builder),
+        })
+        .and_then(zbus::blocking::connection::Builder::build)
+        .map_err(|error| {
+            anyhow!(
+                "there is no session bus ({error}); start gazed inside a desktop session, or under \
+                 `dbus-run-session -- COMMAND`"
+            )
+        })
+}
+
+fn own_name(connection: &Connection) -> anyhow::Result<()> {
+    match connection.request_name_with_flags(BUS_NAME, RequestNameFlags::DoNotQueue.into()) {
+        Ok(_) => Ok(()),
+        Err(zbus::Error::NameTaken) => bail!(
+            "{BUS_NAME} is already owned on this bus: another gazed is running; end it first (`systemctl --user stop \
+             gazed`, or see `gazectl status`)"
+        ),
+        Err(error) => Err(error).context("the bus refused the name"),
+    }
+}
+
+/// A thread whose panic ends the daemon instead of leaving half of it.
+fn start_thread(
+    name: &str,
+    hub: &Arc<Hub>,
+    body: impl FnOnce() + Send + 'static,
+) -> anyhow::Result<std::thread::JoinHandle<()>> {
+    struct Guard(Arc<Hub>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                self.0.stop(Stop::Broken);
+            }
+        }
+    }
+    let guard = Guard(Arc::clone(hub));
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || {
+            let _guard = guard;
+            body();
+        })
+        .context("cannot start a thread")
+}

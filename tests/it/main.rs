@@ -1,0 +1,4 @@
+//! The programs from outside: real processes on a private bus, with their own home folder.
+
+mod bus;
+mod desk;
