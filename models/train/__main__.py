@@ -23,6 +23,16 @@ def main() -> None:
     measure.add_argument("--models", type=Path, help="folder of the ONNX files, default models/")
     measure.add_argument("--write", action="store_true", help="write the numbers to models/train/results.json")
     measure.add_argument("--every", type=int, default=1, help="take every n-th frame of webcam_one_person")
+    people = commands.add_parser("synthesize", help="make recordings of synthetic people to train on")
+    people.add_argument("out", type=Path)
+    people.add_argument("--gazectl", type=Path, default=Path("target/release/gazectl"))
+    people.add_argument("--people", type=int, default=150)
+    people.add_argument("--first", type=int, default=0)
+    people.add_argument("--seconds", type=int, default=5)
+    factors = commands.add_parser("robustness", help="one factor at a time on the synthetic user")
+    factors.add_argument("factors", nargs="*")
+    factors.add_argument("--gazectl", type=Path, default=Path("target/release/gazectl"))
+    factors.add_argument("--seconds", type=int, default=4)
     article = commands.add_parser("yardstick", help="train, measure and export the article's EyesNet")
     article.add_argument("--epochs", type=int, default=300)
     export = commands.add_parser("export", help="write models/NET.onnx, golden pairs and the manifest")
@@ -45,6 +55,14 @@ def main() -> None:
         from .evaluate import evaluate
 
         evaluate(arguments.parts, arguments.models, arguments.write, arguments.every)
+    elif arguments.command == "synthesize":
+        from .synthesize import synthesize
+
+        synthesize(arguments.gazectl, arguments.out, arguments.people, arguments.seconds, arguments.first)
+    elif arguments.command == "robustness":
+        from .robustness import robustness
+
+        robustness(arguments.gazectl, arguments.seconds, arguments.factors)
     elif arguments.command == "export":
         from .export import export as write
 

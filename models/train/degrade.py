@@ -1,11 +1,10 @@
-"""What spoils a picture: light, contrast, side light, blur, noise, low resolution, JPEG, occlusion, glare.
+"""What spoils a picture: light, contrast, side light, blur, noise, occlusion, glare.
 
 Nothing here moves a pixel, so labels stay as they are. All work on batches (n, 1, h, w), 0..255.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,20 +17,6 @@ def _uniform(n: int, low: float, high: float, g: torch.Generator) -> Tensor:
 
 def _some(n: int, share: float, g: torch.Generator) -> Tensor:
     return (torch.rand(n, 1, 1, 1, generator=g) < share).float()
-
-
-def low_quality(stores: np.ndarray, rng: np.random.Generator, share: float = 0.35, most: float = 3.0) -> np.ndarray:
-    """Fewer pixels and JPEG on some of the uint8 pictures (n, h, w), before they are cropped."""
-    out = stores.copy()
-    h, w = out.shape[1:]
-    for i in np.flatnonzero(rng.random(len(out)) < share):
-        k = rng.uniform(1.0, most)
-        small = cv2.resize(out[i], (max(8, round(w / k)), max(8, round(h / k))), interpolation=cv2.INTER_AREA)
-        if rng.random() < 0.6:
-            coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(10, 80))])[1]
-            small = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
-        out[i] = cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR)
-    return out
 
 
 def light(x: Tensor, g: torch.Generator) -> Tensor:

@@ -9,12 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from . import losses, nets, samples, scenes
+from . import synthetic as rendered
 from .data import cache_root
+from .export import MODELS
 from .labels import targets
 from .loop import Forward, fit
 from .nets import LANDMARKS_HW
 
 BATCH = {"landmarks": 64, "eyes": 96, "finder": 32, "article": 64}
+#: Share of rendered faces where recordings of the synthetic user are given.
+SYNTHETIC_SHARE = {"landmarks": 0.2, "eyes": 0.4, "finder": 0.15}
 #: Steps of a full training; about an hour a net on one core.
 STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000, "article": 6000}
 
@@ -34,17 +38,27 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     return out
 
 
+def _mixed_weights(real: np.ndarray, share: float) -> np.ndarray:
+    """Probability of each sample so that rendered ones make up `share` of a batch."""
+    weights = np.where(real > 0.5, (1 - share) / max(1, (real > 0.5).sum()), share / max(1, (real <= 0.5).sum()))
+    return weights / weights.sum()
+
+
 def _landmarks(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
     t = targets()
     store = samples.FaceStore.build(t, "train")
+    weights = None
+    if synthetic:
+        real = np.ones(len(store.pictures))
+        store = store.join(rendered.stores(synthetic, MODELS)[1])
+        weights = _mixed_weights(np.pad(real, (0, len(store.pictures) - len(real))), SYNTHETIC_SHARE["landmarks"])
     held = samples.FaceStore.build(t, "validation")
-    draw = samples.Draw(seed)
     sources = scenes.SceneMaker(t, "train", seed).sources
     faceless = samples.faceless_crops(800, sources, seed)
     side = LANDMARKS_HW[0]
 
-    def step(forward: Forward) -> tuple[Tensor, dict[str, float]]:
-        x, points, face = samples.landmarks_batch(store, BATCH["landmarks"], draw, faceless)
+    def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
+        x, points, face = samples.landmarks_batch(store, BATCH["landmarks"], samples.Draw(seed, n), faceless, weights)
         return losses.landmarks_loss(forward(x), points, face, side)
 
     def validate(net: nn.Module) -> str:
@@ -68,11 +82,14 @@ def _landmarks(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthe
 def _eyes(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
     t = targets()
     store = samples.EyeStore.build(t, "train")
+    weights = None
+    if synthetic:
+        store = store.join(rendered.stores(synthetic, MODELS)[0])
+        weights = _mixed_weights(store.real, SYNTHETIC_SHARE["eyes"])
     held = samples.EyeStore.build(t, "validation")
-    draw = samples.Draw(seed)
 
-    def step(forward: Forward) -> tuple[Tensor, dict[str, float]]:
-        b = samples.eyes_batch(store, BATCH["eyes"], draw)
+    def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
+        b = samples.eyes_batch(store, BATCH["eyes"], samples.Draw(seed, n), weights)
         return losses.eyes_loss(forward(b["x"]), b)
 
     def validate(net: nn.Module) -> str:
@@ -94,11 +111,13 @@ def _eyes(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: 
 
 def _finder(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
     t = targets()
-    maker = scenes.SceneMaker(t, "train", seed)
+    extra = rendered.cutouts(synthetic, 400) if synthetic else []
+    maker = scenes.SceneMaker(t, "train", seed, extra, SYNTHETIC_SHARE["finder"])
     held = scenes.SceneMaker(t, "validation", seed + 1)
     checks = [held.batch(64) for _ in range(4)]
 
-    def step(forward: Forward) -> tuple[Tensor, dict[str, float]]:
+    def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
+        maker.at(n)
         x, target, positive, ignore = maker.batch(BATCH["finder"])
         return losses.finder_loss(forward(x), target, positive, ignore)
 

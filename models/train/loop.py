@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 #: Runs the net being trained on a batch.
 Forward = Callable[[Tensor], Tensor]
-#: One step: given the net as a function, the loss and numbers to show.
-Step = Callable[[Forward], tuple[Tensor, dict[str, float]]]
+#: One step: given the net as a function and the step's number, the loss and numbers to show.
+Step = Callable[[Forward, int], tuple[Tensor, dict[str, float]]]
 
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-3
@@ -60,7 +60,7 @@ def fit(net: nn.Module, step: Step, steps: int, checkpoint: Path, validate: Call
     begin = saved = time.monotonic()
     net.train()
     for n in range(first, steps):
-        loss, numbers = step(forward)
+        loss, numbers = step(forward, n)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)

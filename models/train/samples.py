@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import clutter, degrade, warp
+from .augment import Augment
 from .labels import EYE_INDEX, Targets, lid_gap
 from .nets import EYES_HW, LANDMARKS_HW
 from .points import MIRROR, face_frame
@@ -23,6 +24,9 @@ EYE_STORE_HW, EYE_STORE_SCALE = (104, 128), 1.6
 OPEN_GAP = 0.36
 #: Under this openness the teacher's pupil is not believed.
 BELIEVED_OPENNESS = 0.3
+
+
+FACE_AUGMENT, EYE_AUGMENT = Augment("landmarks"), Augment("eyes")
 
 
 def sample_grid(matrix: Tensor, hw: tuple[int, int], store_hw: tuple[int, int]) -> Tensor:
@@ -74,6 +78,10 @@ class FaceStore:
             pictures.append(warp.warp(targets.faces[i].gray(), m, (FACE_STORE_PX, FACE_STORE_PX)).round())
             points.append(warp.apply(warp.invert(m), targets.mixed[i]))
         return FaceStore(np.stack(pictures).astype(np.uint8), np.stack(points).astype(np.float32))
+
+    def join(self, other: "FaceStore") -> "FaceStore":
+        """Both, one after the other."""
+        return FaceStore(np.concatenate([self.pictures, other.pictures]), np.concatenate([self.points, other.points]))
 
 
 @dataclass
@@ -128,11 +136,11 @@ def cut_eye(picture: np.ndarray, five: np.ndarray, mirrored: bool) -> tuple[np.n
 
 
 class Draw:
-    """Random numbers of one training run: one numpy and one torch generator from one seed."""
+    """Random numbers of one step of a training: the same seed and step always draw the same batch."""
 
-    def __init__(self, seed: int) -> None:
-        self.numpy = np.random.default_rng(seed)
-        self.torch = torch.Generator().manual_seed(seed)
+    def __init__(self, seed: int, step: int = 0) -> None:
+        self.numpy = np.random.default_rng((seed, step))
+        self.torch = torch.Generator().manual_seed(int(self.numpy.integers(0, 2**62)))
 
     def normal(self, n: int, sd: float | Tensor) -> Tensor:
         """n normal numbers."""
@@ -159,11 +167,12 @@ def faceless_crops(count: int, sources: list[np.ndarray], seed: int) -> np.ndarr
     return np.stack(out)[:, None].clip(0, 255).astype(np.float32)
 
 
-def landmarks_batch(store: FaceStore, n: int, draw: Draw, faceless: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+def landmarks_batch(store: FaceStore, n: int, draw: Draw, faceless: np.ndarray,
+                    weights: np.ndarray | None = None, spoil: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     """Crops, points in crop px and whether the crop holds a face to be tracked (1 or 0)."""
-    pick = draw.numpy.integers(0, len(store.pictures), n)
-    pictures = torch.from_numpy(degrade.low_quality(store.pictures[pick], draw.numpy))[:, None].float()
-    points = torch.from_numpy(store.points[pick])
+    pick = draw.numpy.choice(len(store.pictures), n, p=weights)
+    made, moved = FACE_AUGMENT(store.pictures[pick], store.points[pick], draw.numpy)
+    pictures, points = torch.from_numpy(made)[:, None].float(), torch.from_numpy(moved)
     flip = draw.true(n, 0.5)
     pictures = torch.where(flip.view(-1, 1, 1, 1), pictures.flip(3), pictures)
     mirrored = points[:, MIRROR].clone()
@@ -187,7 +196,8 @@ def landmarks_batch(store: FaceStore, n: int, draw: Draw, faceless: np.ndarray) 
     x = torch.where(mixed.view(-1, 1, 1, 1), shuffle_blocks(x, draw), x)
     blank = draw.true(n, 0.08)
     x[blank] = torch.from_numpy(faceless[draw.numpy.integers(0, len(faceless), int(blank.sum()))])
-    x = _spoil(x, draw, blur=1.2, covered=0.3, largest=0.45)[0]
+    if spoil:
+        x = _spoil(x, draw, blur=1.2, covered=0.3, largest=0.45)[0]
     return x, to_crop(matrix, points), (~(stray | blank | mixed)).float()
 
 
@@ -200,11 +210,11 @@ def shuffle_blocks(x: Tensor, draw: Draw) -> Tensor:
     return torch.cat([top, torch.cat([parts[order[2]], parts[order[3]]], 3)], 2)
 
 
-def eyes_batch(store: EyeStore, n: int, draw: Draw, weights: np.ndarray | None = None) -> dict[str, Tensor]:
+def eyes_batch(store: EyeStore, n: int, draw: Draw, weights: np.ndarray | None = None, spoil: bool = True) -> dict[str, Tensor]:
     """Patches `x`, `points` in patch px, `openness`, `pupil_weight`, `visible` (1 or 0)."""
     pick = draw.numpy.choice(len(store.pictures), n, p=weights)
-    pictures = torch.from_numpy(degrade.low_quality(store.pictures[pick], draw.numpy, most=3.5))[:, None].float()
-    points = torch.from_numpy(store.points[pick])
+    made, moved = EYE_AUGMENT(store.pictures[pick], store.points[pick], draw.numpy)
+    pictures, points = torch.from_numpy(made)[:, None].float(), torch.from_numpy(moved)
     inner, outer = points[:, 1], points[:, 2]
     width = (outer - inner).norm(dim=1)
     tight = draw.true(n, 0.5)
@@ -221,7 +231,9 @@ def eyes_batch(store: EyeStore, n: int, draw: Draw, weights: np.ndarray | None =
     matrix = torch.stack([u, v, origin], 2)
     x = crop(pictures, matrix, EYES_HW)
     clear = x
-    x, covered = _spoil(x, draw, blur=1.3, covered=0.3, largest=0.5)
+    covered = torch.zeros_like(x)
+    if spoil:
+        x, covered = _spoil(x, draw, blur=1.3, covered=0.3, largest=0.5)
     target = to_crop(matrix, points)
     blank = draw.true(n, 0.04)
     x = torch.where(blank.view(-1, 1, 1, 1), _spoil(shuffle_blocks(clear, draw), draw, 1.0, 0.2, 0.4)[0], x)

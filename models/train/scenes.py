@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from . import clutter, degrade
+from .augment import Augment
 from .clutter import H, W
 from .data import cache_root, data_root
 from .labels import Targets
@@ -101,12 +102,19 @@ class Cutout:
 class SceneMaker:
     """Draws batches of scenes with their targets from one part of the split."""
 
-    def __init__(self, targets: Targets, part: str, seed: int) -> None:
+    def __init__(self, targets: Targets, part: str, seed: int, extra: list[Cutout] | None = None, share: float = 0.0) -> None:
         others = other_faces(targets)
         self.cutouts = [Cutout(targets.faces[i].gray(), targets.points[i], others[i]) for i in targets.split[part]]
-        self.sources = [p for c in self.cutouts for p in c.faceless()]
-        self.rng = np.random.default_rng(seed)
-        self.torch = torch.Generator().manual_seed(seed)
+        self.extra, self.share = extra or [], share if extra else 0.0
+        self.sources = [p for c in self.cutouts + self.extra for p in c.faceless()]
+        self.augment = Augment("finder")
+        self.seed = seed
+        self.at(0)
+
+    def at(self, step: int) -> None:
+        """Starts the random numbers of one step: seed and step alone decide the batch."""
+        self.rng = np.random.default_rng((self.seed, step))
+        self.torch = torch.Generator().manual_seed(int(self.rng.integers(0, 2**62)))
 
     def scene(self) -> tuple[np.ndarray, list[tuple[np.ndarray, float, float]], list[np.ndarray]]:
         """A picture, the faces (centre, size, roll) and circles (x, y, r) to leave out of the loss."""
@@ -125,7 +133,8 @@ class SceneMaker:
                                rng.uniform(min(margin, H / 2), max(H - margin, H / 2))])
             if any(np.linalg.norm(centre - f[0]) < 0.55 * (size + f[1]) for f in faces):
                 continue
-            cutout = self.cutouts[rng.integers(0, len(self.cutouts))]
+            pool = self.extra if rng.random() < self.share else self.cutouts
+            cutout = pool[rng.integers(0, len(pool))]
             whole_now = whole and not faces
             if not whole_now and rng.random() < 0.7:
                 clutter.shoulders(rng, p, centre, size, roll)
@@ -171,7 +180,7 @@ class SceneMaker:
         """Pictures (n, 1, H, W), box targets (n, 5, r, c), scores (n, r, c) and cells to ignore."""
         made = [self.scene() for _ in range(n)]
         stack = np.stack([m[0] for m in made]).clip(0, 255).astype(np.uint8)
-        x = torch.from_numpy(degrade.low_quality(stack, self.rng, share=0.3, most=1.8))[:, None].float()
+        x = torch.from_numpy(self.augment(stack, None, self.rng)[0])[:, None].float()
         x = degrade.blur(degrade.light(x, self.torch), self.torch, 0.9)
         x = degrade.quantise(degrade.noise(x, self.torch))
         for i in np.flatnonzero(self.rng.random(n) < 0.25):

@@ -1,0 +1,105 @@
+"""One factor at a time on the synthetic user: pupil errors by step, as numbers and as a plot."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .export import MODELS
+from .pipeline import Pipeline
+from .synthetic import frames
+
+#: Factor -> steps of `key=value`. Everything else stays as the seed draws it.
+FACTORS: dict[str, list[str]] = {
+    "light": [f"light={v}" for v in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)],
+    "light direction": [f"light_azimuth_deg={v}" for v in (-100, -60, 0, 60, 100)],
+    "distance": [f"distance_mm={v}" for v in (350, 450, 600, 800, 1000, 1300)],
+    "yaw": [f"head_yaw_deg={v}" for v in (-35, -20, 0, 20, 35)],
+    "pitch": [f"head_pitch_deg={v}" for v in (-25, -12, 0, 12, 25)],
+    "roll": [f"head_roll_deg={v}" for v in (-30, -15, 0, 15, 30)],
+    "resolution": [f"width={w},height={h}" for w, h in ((320, 240), (640, 480), (1280, 720))],
+    "noise": [f"noise={v}" for v in (0, 3, 8, 16)],
+    "motion blur": [f"exposure_ms={v}" for v in (1, 10, 20, 33)],
+    "glasses": ["glasses=no", "glasses=yes"],
+    "skin": [f"skin={v}" for v in (1, 3, 5, 6)],
+    "eye colour": [f"eye_colour={v}" for v in ("dark", "brown", "green", "blue")],
+}
+SEEDS = (11, 23, 37)
+OPEN = 0.6
+
+
+def _measure(pipeline: Pipeline, recordings: list[Path]) -> dict[str, float]:
+    errors, percent, total, tracked = [], [], 0, 0
+    for recording in recordings:
+        for frame in frames(recording):
+            total += 1
+            face = pipeline.track(frame.gray)
+            if face is None:
+                continue
+            tracked += 1
+            for eye, (outer, inner) in enumerate(((0, 1), (3, 2))):
+                if frame.openness[eye] < OPEN:
+                    continue
+                off = float(np.linalg.norm(face.eyes[eye].points[0] - frame.pupils[eye]))
+                errors.append(off)
+                percent.append(off / float(np.linalg.norm(frame.points[outer] - frame.points[inner])) * 100)
+    if not errors:
+        return {"tracked_share": round(tracked / max(1, total), 3)}
+    return {
+        "tracked_share": round(tracked / total, 3),
+        "pupil_median_px": round(float(np.median(errors)), 3),
+        "pupil_p95_px": round(float(np.percentile(errors, 95)), 3),
+        "pupil_median_percent_of_eye": round(float(np.median(percent)), 2),
+    }
+
+
+def robustness(gazectl: Path, seconds: int, factors: list[str]) -> dict[str, Any]:
+    """Writes models/train/robustness.json and .png."""
+    pipeline = Pipeline(MODELS)
+    table: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for factor in factors or list(FACTORS):
+            table[factor] = {}
+            for step in FACTORS[factor]:
+                made = []
+                for seed in SEEDS:
+                    out = Path(scratch) / f"{len(list(Path(scratch).iterdir()))}"
+                    subprocess.run([str(gazectl), "synthesize", str(out), "--seconds", str(seconds), "--source",
+                                    f"synthetic:seed={seed},fps=4,{step}"], check=True, capture_output=True)
+                    made.append(out)
+                table[factor][step] = _measure(pipeline, made)
+                print(f"{factor}: {step} {table[factor][step]}", flush=True)
+    path = MODELS / "train" / "robustness.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(known | table, indent=2) + "\n")
+    _plot(known | table, MODELS / "train" / "robustness.png")
+    return table
+
+
+def _plot(table: dict[str, Any], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    columns = 4
+    rows = -(-len(table) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(14, 2.7 * rows), squeeze=False)
+    for axis in axes.flat[len(table):]:
+        axis.set_visible(False)
+    for axis, (factor, steps) in zip(axes.flat, table.items()):
+        names = [s.split(",")[0].split("=")[1] for s in steps]
+        axis.plot(names, [s.get("pupil_median_percent_of_eye", np.nan) for s in steps.values()], "o-")
+        axis.set_title(factor)
+        axis.set_ylim(0, None)
+        axis.set_ylabel("pupil error, % of eye")
+        for name, s in zip(names, steps.values()):
+            if s["tracked_share"] < 0.99:
+                axis.annotate(f"{s['tracked_share']:.0%} tracked", (name, 0), fontsize=7, rotation=90)
+    figure.tight_layout()
+    figure.savefig(path, dpi=70)

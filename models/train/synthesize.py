@@ -1,0 +1,44 @@
+"""Makes recordings of many synthetic people with `gazectl synthesize` for training."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+#: Seeds of people to train on begin here; measure on smaller ones.
+FIRST_TRAINING_SEED = 100_000
+
+
+def source(seed: int, rng: np.random.Generator) -> str:
+    """One person: the seed draws most of him; distance, light, turn and blinks are spread wider here."""
+    parts = {
+        "seed": seed,
+        "fps": 3,
+        "distance_mm": round(float(np.exp(rng.uniform(np.log(330), np.log(950))))),
+        "head_yaw_deg": round(float(rng.normal(0, 12)), 1),
+        "head_pitch_deg": round(float(rng.normal(0, 8)), 1),
+        "head_roll_deg": round(float(rng.normal(0, 8)), 1),
+        "light_azimuth_deg": round(float(rng.uniform(-100, 100))),
+        "blink_rate": 60 if rng.random() < 0.5 else 20,
+    }
+    if rng.random() < 0.25:
+        parts["light"] = round(float(np.exp(rng.uniform(np.log(0.08), np.log(0.5)))), 2)
+    return "synthetic:" + ",".join(f"{k}={v}" for k, v in parts.items())
+
+
+def synthesize(gazectl: Path, out: Path, people: int, seconds: int, first: int = 0) -> None:
+    """Writes one recording a person below `out`; those already there are kept."""
+    for n in range(first, first + people):
+        folder = out / f"{FIRST_TRAINING_SEED + n}"
+        if (folder / "truth.csv").exists():
+            continue
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng((77, n))
+        words = [str(gazectl), "synthesize", str(folder), "--seconds", str(seconds), "--source", source(FIRST_TRAINING_SEED + n, rng)]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(words)} failed: {done.stderr.strip()}")
+        if n % 20 == 0:
+            print(f"{n + 1 - first}/{people} people", flush=True)

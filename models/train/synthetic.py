@@ -1,0 +1,112 @@
+"""Reads recordings of the synthetic user (`gazectl synthesize`) for training and measuring.
+
+Pupils, lids and openness are exact. Eye corners are drawn by another definition than people label
+photographs, so the corners used to cut and to train are those that the nets trained on photographs
+find; the truth decides the rest.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import warp
+from .data import read_gray
+from .pipeline import Face, Pipeline
+from .points import NAMES, face_frame
+from .scenes import Cutout
+from .samples import FACE_STORE_PX, FACE_STORE_SPAN, EyeStore, FaceStore, cut_eye
+
+#: Under this openness the lid hides too much of the pupil for its place to be asked for.
+PUPIL_SHOWN = 0.35
+
+
+@dataclass
+class Frame:
+    """One rendered frame: gray picture, 22 points, pupils (left, right), openness (left, right)."""
+
+    path: Path
+    gray: np.ndarray
+    points: np.ndarray
+    pupils: np.ndarray
+    openness: np.ndarray
+    movement: str
+
+
+def recordings(folders: list[Path]) -> list[Path]:
+    """The recordings in or below the folders."""
+    found = sorted({t.parent for folder in folders for t in folder.glob("**/truth.csv")})
+    if folders and not found:
+        raise SystemExit(f"no truth.csv below {', '.join(map(str, folders))}: make one with gazectl synthesize")
+    return found
+
+
+def frames(recording: Path, every: int = 1) -> Iterator[Frame]:
+    """The frames of one recording."""
+    with (recording / "truth.csv").open() as lines:
+        rows = list(csv.DictReader(lines))[::every]
+    for row in rows:
+        def at(name: str) -> tuple[float, float]:
+            return float(row[f"{name}_x_px"]), float(row[f"{name}_y_px"])
+
+        yield Frame(
+            recording / row["file"], read_gray(recording / row["file"]), np.array([at(n) for n in NAMES]),
+            np.array([at("left_pupil"), at("right_pupil")]),
+            np.array([float(row["left_openness"]), float(row["right_openness"])]), row["movement"],
+        )
+
+
+def _face(pipeline: Pipeline, frame: Frame) -> Face | None:
+    """The nets' face where it agrees with the truth on where the face is."""
+    centre, size, roll = face_frame(frame.points)
+    face = pipeline.follow(frame.gray, centre, size, roll)
+    off = np.linalg.norm(face.points[:4] - frame.points[:4], axis=1).mean()
+    width = np.linalg.norm(frame.points[0] - frame.points[1])
+    return face if off < 0.35 * width else None
+
+
+def stores(folders: list[Path], models: Path, every: int = 1) -> tuple[EyeStore, FaceStore]:
+    """Eye and face stores of all recordings; `models` holds the nets that name the corners."""
+    pipeline = Pipeline(models)
+    eyes, pictures, points = [], [], []
+    used = dropped = 0
+    for recording in recordings(folders):
+        for frame in frames(recording, every):
+            face = _face(pipeline, frame)
+            if face is None:
+                dropped += 1
+                continue
+            used += 1
+            for eye in (0, 1):
+                outer, inner = ((0, 1), (3, 2))[eye]
+                upper, lower = ((4, 5), (6, 7))[eye]
+                p = frame.points
+                five = np.stack([frame.pupils[eye], face.points[inner], face.points[outer], p[upper], p[lower]])
+                openness = float(frame.openness[eye])
+                picture, at = cut_eye(frame.gray, five, eye == 1)
+                eyes.append((picture, at, openness, float(openness > PUPIL_SHOWN), 0.0))
+            mixed = frame.points.copy()
+            mixed[:4] = face.points[:4]
+            centre, size, roll = face_frame(mixed)
+            m = warp.frame_matrix(centre, size * FACE_STORE_SPAN, roll, FACE_STORE_PX)
+            pictures.append(warp.warp(frame.gray, m, (FACE_STORE_PX, FACE_STORE_PX)).round().astype(np.uint8))
+            points.append(warp.apply(warp.invert(m), mixed).astype(np.float32))
+    print(f"synthetic: {used} frames used, {dropped} dropped because the nets and the truth disagree", flush=True)
+    return EyeStore.of_rows(eyes), FaceStore(np.stack(pictures), np.stack(points))
+
+
+def cutouts(folders: list[Path], count: int) -> list[Cutout]:
+    """At most `count` rendered frames for the finder's scenes, spread over the recordings."""
+    found = recordings(folders)
+    each = max(1, count // max(1, len(found)))
+    out = []
+    for recording in found:
+        for n, frame in enumerate(frames(recording, every=7)):
+            if n >= each or len(out) >= count:
+                break
+            out.append(Cutout(frame.gray, frame.points, np.zeros((0, 4))))
+    return out

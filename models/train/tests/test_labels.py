@@ -1,0 +1,146 @@
+"""Do labels and picture still agree after every change? Drawn pictures with one spot a point; no data needed.
+
+Run: `python -m unittest discover -s models/train/tests -t .`
+"""
+
+from __future__ import annotations
+
+import unittest
+
+import albumentations as A
+import numpy as np
+import torch
+
+from models.train import augment, points, samples, warp
+
+TOLERANCE_PX = 0.35
+
+
+def spots(hw: tuple[int, int], at: np.ndarray, radius: float = 2.0) -> np.ndarray:
+    """A dark picture with one bright Gaussian spot at each of the points (k, 2)."""
+    y, x = np.mgrid[0 : hw[0], 0 : hw[1]]
+    p = np.zeros(hw)
+    for px, py in at:
+        p += 220 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * radius**2))
+    return p.clip(0, 255).astype(np.uint8)
+
+
+def centroid(picture: np.ndarray, near: np.ndarray, reach: int) -> np.ndarray:
+    """Centre of brightness around a point."""
+    h, w = picture.shape
+    x0, y0 = (int(v) for v in np.round(near))
+    ys = slice(max(y0 - reach, 0), min(y0 + reach + 1, h))
+    xs = slice(max(x0 - reach, 0), min(x0 + reach + 1, w))
+    part = picture[ys, xs].astype(np.float64)
+    part = np.clip(part - part.max() * 0.15, 0, None)
+    y, x = np.mgrid[ys, xs]
+    return np.array([(part * x).sum(), (part * y).sum()]) / part.sum()
+
+
+class Pipelines(unittest.TestCase):
+    """Each transform of each pipeline, forced on, moves picture and points alike."""
+
+    def test_every_transform(self) -> None:
+        rng = np.random.default_rng(1)
+        for net, make in augment._STEPS.items():
+            for transform in make():
+                if isinstance(transform, (A.CoarseDropout, A.RandomToneCurve)):
+                    continue  # They cover or recolour, and move nothing.
+                transform.p = 1.0
+                pipeline = A.Compose([transform], keypoint_params=A.KeypointParams("xy", remove_invisible=False))
+                pipeline.set_random_seed(3)
+                errors = []
+                for _ in range(30):
+                    at = rng.uniform([40, 35], [88, 69], (1, 2))
+                    made = pipeline(image=spots((104, 128), at, 3.0), keypoints=at)
+                    errors.append(centroid(made["image"], made["keypoints"][0], 12) - made["keypoints"][0])
+                bias = np.abs(np.mean(errors, 0)).max()
+                self.assertLess(bias, 0.15, f"{net}: {type(transform).__name__} moves the picture by {bias:.2f} px")
+
+    def test_same_numbers_same_sample(self) -> None:
+        pictures = np.random.default_rng(0).integers(0, 255, (12, 104, 128)).astype(np.uint8)
+        at = np.full((12, 5, 2), 50.0, np.float32)
+        pipeline = augment.Augment("eyes")
+        a = pipeline(pictures, at, np.random.default_rng(9))
+        b = augment.Augment("eyes")(pictures, at, np.random.default_rng(9))
+        np.testing.assert_array_equal(a[0], b[0])
+        np.testing.assert_array_equal(a[1], b[1])
+        c = pipeline(pictures, at, np.random.default_rng(10))
+        self.assertFalse(np.array_equal(a[0], c[0]))
+
+
+class Batches(unittest.TestCase):
+    """Whole batches: crop errors, roll, flip."""
+
+    def test_eye_points_follow_the_patch(self) -> None:
+        at = np.array([[60.0, 50], [40, 52], [88, 52], [62, 42], [62, 61]], np.float32)
+        store = samples.EyeStore(spots((104, 128), at[:1])[None], at[None], np.ones(1, np.float32),
+                                 np.ones(1, np.float32), np.ones(1, np.float32))
+        errors = []
+        for step in range(6):
+            b = samples.eyes_batch(store, 40, samples.Draw(4, step), spoil=False)
+            for x, p, visible in zip(b["x"], b["points"], b["visible"]):
+                if visible > 0 and 6 < p[0, 0] < 42 and 6 < p[0, 1] < 26:
+                    errors.append(np.linalg.norm(centroid(x[0].numpy(), p[0].numpy(), 5) - p[0].numpy()))
+        self.assertGreater(len(errors), 100)
+        self.assertLess(float(np.median(errors)), TOLERANCE_PX)
+
+    def test_flip_swaps_the_sides(self) -> None:
+        half = samples.FACE_STORE_PX / 2
+        at = np.full((points.COUNT, 2), half, np.float32)
+        at[:, 1] += np.linspace(-40, 40, points.COUNT)
+        left = points.NAMES.index("left_outer")
+        right = points.NAMES.index("right_outer")
+        at[left], at[right] = (half + 30, half - 20), (half - 30, half - 20)
+        picture = spots((samples.FACE_STORE_PX,) * 2, at[[left]], 4.0)
+        store = samples.FaceStore(picture[None], at[None])
+        faceless = np.zeros((1, 1, *samples.LANDMARKS_HW), np.float32)
+        errors = {True: [], False: []}
+        for step in range(6):
+            x, p, face = samples.landmarks_batch(store, 40, samples.Draw(2, step), faceless, spoil=False)
+            for crop, q, is_face in zip(x, p.numpy(), face):
+                ends = q[[left, right]]
+                if is_face < 1 or (ends < 6).any() or (ends > 57).any():
+                    continue
+                # The spot is the person's left eye, and after a flip the right one.
+                bright = [float(crop[0, int(round(y)), int(round(x))]) for x, y in ends]
+                flipped = bright[1] > bright[0]
+                spot = ends[int(flipped)]
+                errors[flipped].append(np.linalg.norm(centroid(crop[0].numpy(), spot, 5) - spot))
+        for side in errors.values():
+            self.assertGreater(len(side), 20)
+            self.assertLess(float(np.median(side)), TOLERANCE_PX)
+
+    def test_mirror_is_its_own_inverse(self) -> None:
+        np.testing.assert_array_equal(points.MIRROR[points.MIRROR], np.arange(points.COUNT))
+        self.assertEqual(points.NAMES[points.MIRROR[points.NAMES.index("mouth_left")]], "mouth_right")
+        self.assertEqual(points.MIRROR[points.NAMES.index("chin")], points.NAMES.index("chin"))
+
+
+class Warps(unittest.TestCase):
+    """The sampling rule."""
+
+    def test_right_eye_patch_is_a_left_eye(self) -> None:
+        inner, outer, above = np.array([100.0, 60]), np.array([70.0, 60]), np.array([85.0, 50])
+        m = warp.invert(warp.eye_matrix(inner, outer, True))
+        np.testing.assert_allclose(warp.apply(m, np.stack([inner, outer])), [[8.5, 15.5], [38.5, 15.5]], atol=1e-9)
+        self.assertLess(warp.apply(m, above)[1], 15.5)
+
+    def test_halving_keeps_a_spot_in_place(self) -> None:
+        at = np.array([[151.3, 140.8]])
+        picture = spots((300, 300), at, 12.0)
+        m = warp.frame_matrix(np.array([150.0, 150.0]), 280.0, 0.3, 40)
+        crop = warp.warp(picture, m, (40, 40))
+        expected = warp.apply(warp.invert(m), at)[0]
+        np.testing.assert_allclose(centroid(crop, expected, 6), expected, atol=0.06)
+
+    def test_frame_of_an_upright_face(self) -> None:
+        at = np.zeros((points.COUNT, 2))
+        at[:, 0] = np.linspace(-1, 1, points.COUNT)
+        at[points.LEFT_OUTER], at[points.RIGHT_OUTER] = (3, 0), (-3, 0)
+        self.assertAlmostEqual(points.face_frame(at)[2], 0.0)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    unittest.main()
