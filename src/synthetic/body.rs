@@ -111,25 +111,18 @@ fn face(person: &Person, shape: &HeadShape, map: &FaceMap) -> Mesh {
 
 fn hair(person: &Person, shape: &HeadShape) -> Mesh {
     let top = TOP_MM * person.face_length;
-    grid(Material::Hair, 73, 49, |column, row| {
+    let mut mesh = grid(Material::Hair, 73, 49, |column, row| {
         let theta = PI * (2.0 * column - 1.0);
-        let y = top + (128.0 - top) * row.powf(1.2);
-        let shaped = shape.hair_point(theta, y.min(119.0 * person.face_length));
-        let mut vertex = plain(
-            Vec3::new(shaped.x, shaped.y.max(y - 12.0), shaped.z),
-            person.hair,
-            1.0,
-            0.0,
-        );
-        if y > 60.0 {
-            // Long hair hangs down instead of following the jaw inwards.
-            let ear = shape.hair_point(theta, 60.0);
-            vertex.at = Vec3::new(ear.x, y, ear.z);
-        }
+        let y = top + (162.0 - top) * row.powf(1.2);
+        let mut vertex = plain(shape.hair_point(theta, y), person.hair, 0.0, 0.0);
         vertex.map = [theta as f32, y as f32];
         vertex.openness = shape.hair_mm(theta, y) as f32;
         vertex
-    })
+    });
+    // Long hair behind the neck is seen from its inside.
+    let inside: Vec<[u32; 3]> = mesh.triangles.iter().map(|[a, b, c]| [*a, *c, *b]).collect();
+    mesh.triangles.extend(inside);
+    mesh
 }
 
 fn neck(person: &Person) -> Mesh {
@@ -155,10 +148,10 @@ fn trunk(person: &Person, seed: u64) -> Mesh {
     let shoulders = draws.between(190.0, 235.0);
     grid(Material::Plain, 57, 33, |column, row| {
         let theta = 1.9 * (2.0 * column - 1.0);
-        let y = 146.0 + 330.0 * row.powf(1.4);
+        let y = 150.0 + 330.0 * row.powf(1.25);
         let out = (row / 0.42).min(1.0);
-        let width = 66.0 + (shoulders - 66.0) * (1.0 - (1.0 - out).powf(2.2));
-        let depth = 62.0 + 58.0 * out.powf(0.8);
+        let width = 49.0 + (shoulders - 49.0) * (1.0 - (1.0 - out).powf(2.0));
+        let depth = 46.0 + 74.0 * out.powf(0.8);
         let at = Vec3::new(width * theta.sin(), y, 95.0 - depth * theta.cos());
         let fold = 0.16 * noise.at(at.x / 38.0, at.y / 55.0) + 0.08 * noise.at(at.x / 15.0, at.y / 30.0);
         let mut shade = 1.0 + fold;
@@ -177,27 +170,24 @@ fn trunk(person: &Person, seed: u64) -> Mesh {
     })
 }
 
+/// The shell of the ear: a flattened ellipsoid that stands off the head at its back, its hollow painted dark.
 fn ear(person: &Person, side: f64) -> Mesh {
-    let centre = Vec3::new(side * 71.0 * person.face_width, 10.0 * person.face_length, 84.0);
-    let mut mesh = grid(Material::Plain, 17, 15, |column, row| {
-        let (across, down) = (PI * (column - 0.5), PI * (row - 0.5));
-        let (u, v) = (across.sin(), down.sin());
-        // The shell leans out backwards; its hollow and the lobe are painted.
-        let bulge = across.cos() * down.cos();
+    let centre = Vec3::new(side * 72.0 * person.face_width, 12.0 * person.face_length, 88.0);
+    let (sin, cos) = (side * 0.55_f64).sin_cos();
+    grid(Material::Plain, 21, 17, |column, row| {
+        let (across, down) = (PI * (1.3 * column - 0.65), PI * (row - 0.5));
+        let round = Vec3::new(across.sin() * down.cos(), down.sin(), -across.cos() * down.cos());
+        // In the ear's own frame: thickness, height, depth; then turned outwards about the vertical.
+        let lobe = 1.0 - 0.25 * round.y.max(0.0);
+        let own = Vec3::new(5.5 * round.x, 31.0 * round.y, 17.0 * lobe * round.z);
         let at = centre
             + Vec3::new(
-                side * (7.0 + 10.0 * u * side * 0.9 + 5.0 * bulge),
-                33.0 * v,
-                15.0 * u * side - 8.0 * bulge,
+                cos * own.x - sin * own.z * 0.9 + side * 4.0,
+                own.y,
+                sin * own.x + cos * own.z,
             );
-        let hollow = (-((u * side + 0.25).powi(2) + (v + 0.05).powi(2)) * 9.0).exp() as f32;
-        let colour = [person.skin[0] * 0.98, person.skin[1] * 0.8, person.skin[2] * 0.78];
-        plain(at, colour.map(|channel| channel * (1.0 - 0.45 * hollow)), 0.85, 0.0)
-    });
-    for vertex in &mut mesh.vertices {
-        if vertex.normal.z > 0.0 {
-            vertex.normal = -vertex.normal;
-        }
-    }
-    mesh
+        let hollow = (-((round.z + 0.35).powi(2) + (round.y + 0.05).powi(2)) * 5.0).exp() as f32;
+        let red = [person.skin[0] * 0.95, person.skin[1] * 0.76, person.skin[2] * 0.74];
+        plain(at, red.map(|channel| channel * (1.0 - 0.55 * hollow)), 0.8, 0.0)
+    })
 }

@@ -77,10 +77,10 @@ impl Margins {
         }
     }
 
-    fn at(&self, x: f64) -> [f32; 2] {
-        let place = ((x - Self::FROM_MM) * Self::PER_MM).clamp(0.0, (Self::COUNT - 2) as f64);
+    fn at(&self, x: f32) -> [f32; 2] {
+        let place = ((x - Self::FROM_MM as f32) * Self::PER_MM as f32).clamp(0.0, (Self::COUNT - 2) as f32);
         let index = place as usize;
-        let part = (place - index as f64) as f32;
+        let part = place - index as f32;
         std::array::from_fn(|i| self.rows[index][i] + part * (self.rows[index + 1][i] - self.rows[index][i]))
     }
 }
@@ -90,6 +90,16 @@ pub(crate) struct View<'a> {
     pub(crate) viewer: &'a Vec3,
     pub(crate) map: &'a FaceMap,
     pub(crate) light: &'a Light,
+}
+
+/// A place of the region.
+pub(crate) struct Spot {
+    /// Temple-ward and down from the eyeball's centre.
+    at_mm: [f32; 2],
+    /// In the face's map.
+    map: [f32; 2],
+    /// How much of what was drawn there before is replaced.
+    pub(crate) weight: f32,
 }
 
 /// Draws one eye and its surroundings.
@@ -105,12 +115,15 @@ pub(crate) struct EyeRegion {
     skin: Colour,
 }
 
+/// A bump of height 1 at 0; beyond three widths it is left out.
 fn bell(at: f32, width: f32) -> f32 {
-    (-(at / width) * (at / width)).exp()
+    let part = at / width;
+    if part.abs() > 3.0 { 0.0 } else { (-part * part).exp() }
 }
 
 fn ramp(from: f32, to: f32, at: f32) -> f32 {
-    smooth_step(f64::from(from), f64::from(to), f64::from(at)) as f32
+    let t = ((at - from) / (to - from)).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
 }
 
 impl EyeRegion {
@@ -135,10 +148,8 @@ impl EyeRegion {
         }
     }
 
-    /// Colour seen along a line of sight (head frame, `direction` of any length) and how much of it replaces what was drawn
-    /// there before, 0 outside the region.
-    pub(crate) fn sample(&self, view: &View, direction: &Vec3, eye: &Eyeball, margins: &Margins) -> (Colour, f32) {
-        let viewer = view.viewer;
+    /// Where a line of sight (head frame, `direction` of any length) meets the face; `None` outside the region.
+    pub(crate) fn locate(&self, viewer: &Vec3, direction: &Vec3, eye: &Eyeball) -> Option<Spot> {
         // The surface is met where its depth and the line's agree; faces are flat enough for a few steps of that.
         let mut z = -11.0;
         let (mut x, mut y, mut cell) = (0.0, 0.0, [0.0; 3]);
@@ -150,20 +161,39 @@ impl EyeRegion {
             z = f64::from(cell[0]);
         }
         let radius = ((x - CENTRE_MM) / REACH_MM[0]).powi(2) + (y / REACH_MM[1]).powi(2);
-        if radius >= 1.0 {
-            return ([0.0; 3], 0.0);
-        }
-        let weight = smooth_step(1.0, 0.72, radius) as f32;
+        (radius < 1.0).then(|| Spot {
+            at_mm: [x as f32, y as f32],
+            map: [cell[1], cell[2]],
+            weight: smooth_step(1.0, 0.72, radius) as f32,
+        })
+    }
+
+    /// True where nothing finer than a pixel is to be seen: plain skin away from margins, lashes and folds.
+    pub(crate) fn is_plain(&self, spot: &Spot, margins: &Margins) -> bool {
+        let [x, y] = spot.at_mm;
         let shape = margins.lids.shape();
         let [upper, lower] = margins.at(x);
-        let height = y as f32;
-        let between_corners = x > shape.inner_mm[0] && x < shape.outer_mm[0];
-        let colour = if between_corners && height > upper && height < lower {
-            self.inside(view, direction, eye, margins, [x as f32, height], [upper, lower])
+        let fold = upper.min(self.rest.at(x)[0] - shape.crease_mm as f32);
+        y < fold - 3.5 || y > lower + 3.5 || x < shape.inner_mm[0] as f32 - 3.0 || x > shape.outer_mm[0] as f32 + 3.0
+    }
+
+    /// Colour seen along a line of sight that meets the face at `spot`.
+    pub(crate) fn colour(
+        &self,
+        view: &View,
+        spot: &Spot,
+        direction: &Vec3,
+        eye: &Eyeball,
+        margins: &Margins,
+    ) -> Colour {
+        let shape = margins.lids.shape();
+        let [x, y] = spot.at_mm;
+        let [upper, lower] = margins.at(x);
+        if x > shape.inner_mm[0] as f32 && x < shape.outer_mm[0] as f32 && y > upper && y < lower {
+            self.inside(view, direction, eye, margins, [x, y], [upper, lower])
         } else {
-            self.lid(view, margins, [x as f32, height], [upper, lower], [cell[1], cell[2]])
-        };
-        (colour, weight)
+            self.lid(view, margins, [x, y], [upper, lower], spot.map)
+        }
     }
 
     fn inside(
@@ -204,7 +234,7 @@ impl EyeRegion {
             Some(EyeHit::Sclera { normal, from_axis_mm }) => {
                 let normal = to_f32(&normal);
                 let corner = 1.0 - ramp(2.0, 7.0, from_inner.min(from_outer));
-                let white = mix([0.6, 0.54, 0.5], [0.52, 0.36, 0.31], 0.75 * corner);
+                let white = mix([0.5, 0.45, 0.42], [0.44, 0.3, 0.26], 0.75 * corner);
                 let limbus = 1.0
                     - ramp(
                         eye.limbus_radius_mm() as f32,
@@ -311,7 +341,7 @@ impl EyeRegion {
             // Root of the upper lashes, longer towards the temple; then the fold of the lid, which smooths out as the lid falls.
             let length = 0.75 + 0.75 * s.clamp(0.0, 1.0);
             dark += inside * shape.lash_strength * (0.72 + 0.2 * lash) * bell(above, length) * (1.0 - 0.4 * closed);
-            let rest = self.rest.at(f64::from(x))[0];
+            let rest = self.rest.at(x)[0];
             let fold = rest - y - shape.crease_mm as f32 * (0.35 + 0.65 * ramp(0.0, 0.3, s) * ramp(1.15, 0.6, s));
             let depth = 0.62 / (1.0 + (margins.drop_mm.max(0.0) / 3.0).powi(2));
             let ends = ramp(-0.1, 0.12, s) * ramp(1.25, 0.95, s);

@@ -36,14 +36,14 @@ const NOSE_RIDGE: [[f64; 2]; 12] = [
     [-14.0, 0.0],
     [-7.0, 1.0],
     [0.0, 3.0],
-    [10.0, 8.0],
-    [20.0, 13.5],
-    [30.0, 18.5],
-    [37.0, 22.5],
-    [42.0, 23.5],
-    [46.5, 20.5],
-    [50.0, 12.0],
-    [54.0, 4.0],
+    [10.0, 7.5],
+    [20.0, 12.0],
+    [29.0, 15.0],
+    [36.0, 15.0],
+    [41.0, 12.5],
+    [46.0, 8.5],
+    [50.0, 5.0],
+    [54.0, 2.0],
     [59.0, 0.0],
 ];
 
@@ -76,8 +76,9 @@ fn smooth_max(a: f64, b: f64, width: f64) -> f64 {
     a.max(b) + 0.25 * h * h * width
 }
 
-/// Semi-axes of the surface that the lids lie on, around the eyeball's centre: x, y, z.
-const LID_SURFACE_MM: [f64; 3] = [18.5, 15.0, 14.0];
+/// The lids lie on a paraboloid over the eyeball: how far from its centre it falls to the centre's depth in x and y, and its
+/// height.
+const LID_SURFACE_MM: [f64; 3] = [17.5, 15.5, 14.2];
 
 /// Where the lips meet, average-face y.
 pub(crate) const MOUTH_LINE_MM: f64 = 71.8;
@@ -132,9 +133,8 @@ impl HeadShape {
         point.z -= fade * self.features(point.x, y);
         let x = point.x.abs() - 0.5 * self.person.interpupillary_mm;
         let square = (x / LID_SURFACE_MM[0]).powi(2) + (y / LID_SURFACE_MM[1]).powi(2);
-        if square < 1.0 && theta.cos() > 0.0 {
-            let lid = LID_SURFACE_MM[2] * (1.0 - square).sqrt();
-            point.z = -smooth_max(-point.z, lid, 4.0);
+        if square < 6.0 && theta.cos() > 0.0 {
+            point.z = -smooth_max(-point.z, LID_SURFACE_MM[2] * (1.0 - square), 6.0);
         }
         point
     }
@@ -156,20 +156,22 @@ impl HeadShape {
         // Brow ridge, sockets, temples, cheek bones.
         let mut height = 7.0 * bump(side, y, [29.0, -20.0], [19.0, 7.0]) * (0.75 + 0.25 * person.brow_ridge);
         height += 2.0 * bump(x, y, [0.0, -17.0], [10.0, 8.0]) * person.brow_ridge;
-        height -= 3.0 * bump(side, y, [30.0, 1.0], [13.0, 9.0]);
-        height -= 3.0 * bump(side, y, [15.5, 1.0], [5.0, 6.0]);
+        height += 3.0 * bump(side, y, [49.0, 0.0], [9.0, 14.0]);
+        height -= 5.5 * bump(side, y, [16.0, 0.0], [4.5, 6.0]);
         height -= 3.5 * bump(side, y, [66.0, -22.0], [14.0, 20.0]);
         height += (4.0 + 1.5 * person.cheek) * bump(side, y, [40.0, 27.0], [15.0, 13.0]);
         height += 3.0 * bump(side, y, [56.0, 18.0], [12.0, 10.0]);
         height -= (2.5 - person.cheek) * bump(side, y, [46.0, 62.0], [13.0, 17.0]);
         // Nose: ridge, wings, the groove beside the wings.
         let ridge = curve(&NOSE_RIDGE, nose_y, 1) * person.nose_height;
-        let ridge_width = person.nose_width * (5.6 + 4.6 * ((nose_y - 4.0) / 36.0).clamp(0.0, 1.0).powf(1.5));
+        let ridge_width = person.nose_width * (5.4 + 3.8 * ((nose_y - 4.0) / 36.0).clamp(0.0, 1.0).powf(1.5));
         let across = side / ridge_width;
-        height += ridge * (-0.5 * across.powf(2.3)).exp();
+        height += ridge * (-0.5 * across.powf(1.9)).exp();
         height += 3.5 * person.nose_height * bump(side, nose_y, [11.0, 8.0], [6.0, 14.0]);
-        height += 8.5 * person.nose_width * bump(side, nose_y, [12.2 * person.nose_width, 45.0], [4.6, 4.9]);
-        height -= 2.0 * bump(side, nose_y, [6.5 * person.nose_width, 52.0], [3.6, 2.0]);
+        height += 7.5 * person.nose_width * bump(side, nose_y, [12.4 * person.nose_width, 45.0], [4.2, 4.6]);
+        height += 9.5 * person.nose_height * bump(x, nose_y, [0.0, 41.0], [7.2 * person.nose_width, 6.2]);
+        height -= 1.8 * bump(side, nose_y, [17.5 * person.nose_width, 44.0], [2.6, 5.0]);
+        height -= 2.5 * bump(side, nose_y, [6.4 * person.nose_width, 51.5], [3.2, 1.8]);
         // The mouth stands on the arch of the teeth; lips, philtrum, corners.
         height += 6.5 * bump(x, y, [0.0, 71.0], [22.0, 17.0]);
         let lip = person.lip_fullness;
@@ -272,12 +274,12 @@ impl HeadShape {
                 &[
                     [0.0, person.hairline_mm],
                     [25.0, person.hairline_mm + 2.0],
-                    [45.0, person.hairline_mm + 16.0],
-                    [58.0, -22.0],
-                    [68.0, 20.0],
-                    [76.0, 90.0],
-                    [90.0, 125.0],
-                    [180.0, 130.0],
+                    [45.0, person.hairline_mm + 18.0],
+                    [56.0, -26.0],
+                    [63.0, 20.0],
+                    [68.0, 90.0],
+                    [74.0, 158.0],
+                    [180.0, 165.0],
                 ],
                 turned,
                 1,
@@ -295,12 +297,16 @@ impl HeadShape {
         }
     }
 
-    /// A point of the hair's outer surface.
+    /// A point of the hair's outer surface. Below the ears it hangs straight down instead of following the jaw inwards.
     pub(crate) fn hair_point(&self, theta: f64, y: f64) -> Vec3 {
-        let point = self.ring_point(theta, y);
-        let centre = Vec3::new(0.0, (y * 0.6).min(20.0), 75.0);
+        const EARS_MM: f64 = 35.0;
+        let held = y.min(EARS_MM);
+        let point = self.ring_point(theta, held);
+        let centre = Vec3::new(0.0, (held * 0.6).min(20.0), 75.0);
         let outward = (point - centre).normalize();
-        point + outward * self.hair_mm(theta, y)
+        let mut hair = point + outward * self.hair_mm(theta, y);
+        hair.y += y - held;
+        hair
     }
 }
 

@@ -8,22 +8,23 @@
 //! | `parameters`, `random` | what can be asked for; draws as pure functions of seed, purpose and index |
 //! | `saccade`, `scanpath`, `fixational`, `blink`, `steering`, `head_motion` | movement in degrees and mm over time |
 //! | `person`, `eyeball`, `lids`, `head_shape`, `skin` | the body |
-//! | `body`, `eye_region`, `room`, `raster`, `renderer`, `sensor` | the picture |
+//! | `body`, `eye_region`, `glasses`, `room`, `canvas`, `renderer`, `sensor` | the picture |
 //!
 //! Time is in seconds since the user's epoch; the epoch itself is the only thing that ties a world to a clock.
 
 mod blink;
 mod body;
+mod canvas;
 mod eye_region;
 mod eyeball;
 mod fixational;
+mod glasses;
 mod head_motion;
 mod head_shape;
 mod lids;
 mod parameters;
 mod person;
 mod random;
-mod raster;
 mod renderer;
 mod room;
 mod saccade;

@@ -83,6 +83,11 @@ const SKIN: [Colour; 6] = [
     [0.105, 0.056, 0.038],
 ];
 
+const HAIR_STYLES: [HairStyle; 9] = {
+    use HairStyle::{Bald, Long, Short};
+    [Short, Long, Short, Long, Short, Long, Short, Long, Bald]
+};
+
 impl Person {
     pub(crate) fn new(parameters: &Parameters) -> Self {
         let draws = &mut Draws::new(parameters.seed, Purpose::Shape, 0);
@@ -107,8 +112,8 @@ impl Person {
         let fold = draws.chance(0.8);
         let opening_mm = parameters.eye_opening_mm;
         Self {
-            face_width: about(draws, 1.0, 0.035),
-            face_length: about(draws, 1.0, 0.035),
+            face_width: about(draws, 1.02, 0.035),
+            face_length: about(draws, 0.98, 0.035),
             interpupillary_mm: about(draws, 63.0, 2.4),
             nose_height: about(draws, 1.0, 0.12),
             nose_width: about(draws, 1.0, 0.12),
@@ -145,13 +150,7 @@ impl Person {
             shirt: std::array::from_fn(|_| draws.between(0.02, 0.5) as f32),
             iris,
             iris_inner,
-            hair_style: draws.pick(&[
-                HairStyle::Short,
-                HairStyle::Short,
-                HairStyle::Long,
-                HairStyle::Long,
-                HairStyle::Bald,
-            ]),
+            hair_style: draws.pick(&HAIR_STYLES),
             hairline_mm: about(draws, -66.0, 3.5),
             beard: if draws.chance(0.3) {
                 draws.between(0.15, 0.6) as f32

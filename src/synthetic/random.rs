@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     Iris = 12,
     Reaction = 13,
     Clothes = 14,
+    Glasses = 15,
+    Lens = 16,
 }
 
 /// A stream of random numbers.

@@ -1,28 +1,22 @@
 //! Light that reaches the sensor: the room, the body as meshes, the eyes line of sight by line of sight.
 
 use super::body::{Material, Mesh, meshes};
+use super::canvas::{Canvas, Corner};
 use super::eye_region::{CENTRE_MM, EyeRegion, Margins, REACH_MM, View};
 use super::eyeball::Vec3;
+use super::glasses::Glasses;
 use super::person::{Colour, mix};
 use super::random::{Draws, Purpose};
-use super::raster::{Corner, DepthBuffer};
 use super::room;
 use super::skin::{FaceMap, Light, PlaneNoise, Surface, dot, to_f32};
 use super::user::{Moment, SIDES, SyntheticUser};
 
-/// Samples along each side of a pixel around the eyes: one degree of gaze moves the pupil by a fifth of a pixel.
-const SAMPLES: usize = 4;
 /// Instants of one exposure, where something moves.
 pub(crate) const INSTANTS: usize = 8;
 
 pub(crate) struct Renderer {
-    width: usize,
-    height: usize,
-    focal_px: f64,
-    centre_px: [f64; 2],
+    canvas: Canvas,
     room: Vec<Colour>,
-    picture: Vec<Colour>,
-    depth: DepthBuffer,
     corners: Vec<Corner>,
     meshes: Vec<Mesh>,
     map: FaceMap,
@@ -30,6 +24,7 @@ pub(crate) struct Renderer {
     strands: PlaneNoise,
     /// In camera space, towards the light.
     light: Light,
+    glasses: Option<Glasses>,
     rest_mm: Vec3,
     present: bool,
 }
@@ -71,19 +66,17 @@ impl Renderer {
             .map(|colour| colour.map(|channel| channel * level))
             .collect();
         Self {
-            width,
-            height,
-            focal_px: parameters.focal_px(),
-            centre_px: user.principal_point_px(),
+            canvas: Canvas::new(width, height, parameters.focal_px(), user.principal_point_px()),
             room,
-            picture: vec![[0.0; 3]; width * height],
-            depth: DepthBuffer::new(width, height),
             corners: Vec::new(),
             meshes: meshes(person, shape, &map, seed),
             eyes: SIDES.map(|side| EyeRegion::new(shape, &map, person, seed, side)),
             map,
             strands: PlaneNoise::new(&mut Draws::new(seed, Purpose::Texture, 1)),
             light,
+            glasses: parameters
+                .glasses
+                .then(|| Glasses::new(seed, person.interpupillary_mm, 75.5 * person.face_width)),
             rest_mm: rest.position(),
             present: parameters.present,
         }
@@ -106,10 +99,10 @@ impl Renderer {
     /// The picture of one exposure, linear RGB. `instants` are spread evenly over it; all of the body but the eyes and lids
     /// is taken from the middle one.
     pub(crate) fn render(&mut self, instants: &[Moment; INSTANTS]) -> &[Colour] {
-        self.picture.copy_from_slice(&self.room);
+        self.canvas.light.copy_from_slice(&self.room);
         if self.present {
             let middle = &instants[INSTANTS / 2];
-            self.depth.clear();
+            self.canvas.depth.clear();
             let head_light = self.light_in(&middle.camera_from_head);
             for index in 0..self.meshes.len() {
                 self.draw_mesh(index, middle, &head_light);
@@ -117,8 +110,9 @@ impl Renderer {
             for index in 0..2 {
                 self.draw_eye(index, instants, &head_light);
             }
+            self.draw_glasses(middle, &head_light);
         }
-        &self.picture
+        &self.canvas.light
     }
 
     fn draw_mesh(&mut self, index: usize, moment: &Moment, light: &Light) {
@@ -132,7 +126,6 @@ impl Renderer {
             if vertex.trunk > 0.0 {
                 at += (vertex.at + trunk_mm - at) * vertex.trunk;
             }
-            let inverse = 1.0 / at.z;
             let carried = match mesh.material {
                 Material::Face => [vertex.map[0], vertex.map[1], 0.0, 0.0],
                 Material::Hair => {
@@ -154,27 +147,31 @@ impl Renderer {
                     [red, green, blue, 0.0]
                 }
             };
+            let [x, y, depth] = self.canvas.project(&at);
             self.corners.push(Corner {
-                x: (self.centre_px[0] + self.focal_px * at.x * inverse) as f32,
-                y: (self.centre_px[1] + self.focal_px * at.y * inverse) as f32,
-                inverse_depth: if at.z > 50.0 { inverse as f32 } else { 0.0 },
+                x: x as f32,
+                y: y as f32,
+                inverse_depth: if depth > 50.0 { (1.0 / depth) as f32 } else { 0.0 },
                 carried,
             });
         }
-        let (picture, corners, map, strands) = (&mut self.picture, &self.corners, &self.map, &self.strands);
+        let (corners, map, strands) = (&self.corners, &self.map, &self.strands);
+        let Canvas {
+            light: picture, depth, ..
+        } = &mut self.canvas;
         let hair = mesh.vertices[0].albedo;
         for triangle in &mesh.triangles {
             let corners = triangle.map(|corner| &corners[corner as usize]);
             match mesh.material {
-                Material::Face => self.depth.triangle(corners, |pixel, carried| {
+                Material::Face => depth.triangle(corners, |pixel, carried| {
                     picture[pixel] = light.on(&map.at([carried[0], carried[1]]));
                     true
                 }),
-                Material::Plain => self.depth.triangle(corners, |pixel, carried| {
+                Material::Plain => depth.triangle(corners, |pixel, carried| {
                     picture[pixel] = [carried[0], carried[1], carried[2]];
                     true
                 }),
-                Material::Hair => self.depth.triangle(corners, |pixel, [shade, theta, y, thickness]| {
+                Material::Hair => depth.triangle(corners, |pixel, [shade, theta, y, thickness]| {
                     let strand = strands.at(f64::from(theta) * 34.0, f64::from(y) * 0.035)
                         + 0.6 * strands.at(f64::from(theta) * 90.0 + 7.0, f64::from(y) * 0.06);
                     if thickness + 1.5 * strand < 0.0 {
@@ -188,17 +185,42 @@ impl Renderer {
         }
     }
 
-    fn draw_eye(&mut self, index: usize, instants: &[Moment; INSTANTS], light: &Light) {
-        let middle = instants[INSTANTS / 2];
-        let still = is_still(instants, index);
-        let margins: Vec<Margins> = if still {
-            vec![Margins::new(&middle.lids[index])]
-        } else {
-            instants
+    fn draw_glasses(&mut self, moment: &Moment, light: &Light) {
+        let Some(glasses) = &self.glasses else { return };
+        let canvas = &mut self.canvas;
+        let head_from_camera = moment.camera_from_head.transpose();
+        for rim in glasses.rims() {
+            let outline: Vec<[f64; 3]> = rim.iter().map(|point| canvas.project_head(moment, point)).collect();
+            let (columns, rows) = canvas.pixel_box(&outline, 1.0);
+            for row in rows {
+                for column in columns.clone() {
+                    let direction = head_from_camera * canvas.ray(column as f64, row as f64);
+                    let pixel = &mut canvas.light[row * canvas.width + column];
+                    if let Some(seen) = glasses.through_lens(&moment.viewer, &direction, *pixel, light) {
+                        *pixel = seen;
+                    }
+                }
+            }
+        }
+        let colour = glasses.frame_colour(light);
+        for stroke in glasses.strokes() {
+            let points: Vec<[f64; 3]> = stroke
+                .points
                 .iter()
-                .map(|instant| Margins::new(&instant.lids[index]))
-                .collect()
-        };
+                .map(|point| canvas.project_head(moment, point))
+                .collect();
+            canvas.draw_line(&points, stroke.thickness_mm, stroke.closed, colour);
+        }
+    }
+
+    fn draw_eye(&mut self, index: usize, instants: &[Moment; INSTANTS], light: &Light) {
+        let canvas = &mut self.canvas;
+        let middle = &instants[INSTANTS / 2];
+        let still = is_still(instants, index);
+        let margins = instants.each_ref().map(|instant| {
+            let shown = if still { middle } else { instant };
+            Margins::new(&shown.lids[index])
+        });
         let region = &self.eyes[index];
         let view = View {
             viewer: &middle.viewer,
@@ -207,69 +229,76 @@ impl Renderer {
         };
         let centre = middle.eyes[index].centre;
         let side = SIDES[index];
-        // The box of pixels around the region's ellipse, as it lies in the plane of the corneas.
-        let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
-        for step in 0..24 {
-            let (sin, cos) = (f64::from(step) * std::f64::consts::TAU / 24.0).sin_cos();
-            let at = centre
-                + Vec3::new(
-                    side * (CENTRE_MM + 1.05 * REACH_MM[0] * cos),
-                    1.05 * REACH_MM[1] * sin,
-                    -8.0,
-                );
-            let at = middle.camera_from_head * at + middle.head.position();
-            if at.z < 50.0 {
-                return;
-            }
-            for (axis, value) in [at.x, at.y].into_iter().enumerate() {
-                let px = self.centre_px[axis] + self.focal_px * value / at.z;
-                low[axis] = low[axis].min(px);
-                high[axis] = high[axis].max(px);
-            }
+        // Pixels around the region's ellipse, as it lies in the plane of the corneas.
+        let outline: [[f64; 3]; 24] = std::array::from_fn(|step| {
+            let (sin, cos) = (step as f64 * std::f64::consts::TAU / 24.0).sin_cos();
+            let at = Vec3::new(
+                side * (CENTRE_MM + 1.05 * REACH_MM[0] * cos),
+                1.05 * REACH_MM[1] * sin,
+                -8.0,
+            );
+            canvas.project_head(middle, &(centre + at))
+        });
+        let depth_mm = canvas.project_head(middle, &centre)[2];
+        if depth_mm < 60.0 {
+            return;
         }
-        let range = |axis: usize, size: usize| {
-            let from = low[axis].floor().clamp(0.0, size as f64) as usize;
-            let to = (high[axis].ceil() + 1.0).clamp(0.0, size as f64) as usize;
-            from..to
-        };
+        let (columns, rows) = canvas.pixel_box(&outline, 0.0);
+        let samples = samples_per_side(canvas.px_per_mm(depth_mm));
         let head_from_camera = middle.camera_from_head.transpose();
-        let depth_mm = (middle.camera_from_head * centre + middle.head.position()).z;
         // What is nearer than this in front of the eye (the nose, seen from the side) hides it.
         let hiding = (1.0 / (depth_mm - 24.0)) as f32;
-        for row in range(1, self.height) {
-            for column in range(0, self.width) {
-                let pixel = row * self.width + column;
-                if self.depth.at(pixel) > hiding {
+        for row in rows {
+            for column in columns.clone() {
+                let pixel = row * canvas.width + column;
+                if canvas.depth.at(pixel) > hiding {
                     continue;
                 }
+                let direction = head_from_camera * canvas.ray(column as f64, row as f64);
+                let spot = region.locate(view.viewer, &direction, &middle.eyes[index]);
+                let plain = spot
+                    .as_ref()
+                    .is_none_or(|spot| region.is_plain(spot, &margins[INSTANTS / 2]));
+                let samples = if plain { 1 } else { samples };
+                let offset = |k: usize| (k as f64 + 0.5) / samples as f64 - 0.5;
                 let (mut sum, mut cover) = ([0.0_f32; 3], 0.0_f32);
-                for sample in 0..SAMPLES * SAMPLES {
-                    let (i, j) = (sample % SAMPLES, sample / SAMPLES);
-                    let offset = |k: usize| (k as f64 + 0.5) / SAMPLES as f64 - 0.5;
-                    let x = (column as f64 + offset(i) - self.centre_px[0]) / self.focal_px;
-                    let y = (row as f64 + offset(j) - self.centre_px[1]) / self.focal_px;
-                    let direction = head_from_camera * Vec3::new(x, y, 1.0);
+                for sample in 0..samples * samples {
+                    let (i, j) = (sample % samples, sample / samples);
+                    let direction = head_from_camera * canvas.ray(column as f64 + offset(i), row as f64 + offset(j));
                     // Neighbouring samples see different instants of the exposure.
                     let instant = if still {
                         INSTANTS / 2
                     } else {
                         (5 * sample + 3 * row + column) % INSTANTS
                     };
-                    let margins = if still { &margins[0] } else { &margins[instant] };
                     let eye = &instants[instant].eyes[index];
-                    let (colour, weight) = region.sample(&view, &direction, eye, margins);
-                    for channel in 0..3 {
-                        sum[channel] += weight * colour[channel];
+                    if let Some(spot) = region.locate(view.viewer, &direction, eye) {
+                        let colour = region.colour(&view, &spot, &direction, eye, &margins[instant]);
+                        for channel in 0..3 {
+                            sum[channel] += spot.weight * colour[channel];
+                        }
+                        cover += spot.weight;
                     }
-                    cover += weight;
                 }
                 if cover > 0.0 {
                     let own = sum.map(|channel| channel / cover);
-                    let part = cover / (SAMPLES * SAMPLES) as f32;
-                    self.picture[pixel] = mix(self.picture[pixel], own, part);
+                    let part = cover / (samples * samples) as f32;
+                    canvas.light[pixel] = mix(canvas.light[pixel], own, part);
                 }
             }
         }
+    }
+}
+
+/// Samples along each side of a pixel around the eyes. At one pixel a mm a degree of gaze moves the pupil by a fifth of a
+/// pixel, and a lid's margin is thinner than that.
+fn samples_per_side(px_per_mm: f64) -> usize {
+    if px_per_mm < 1.2 {
+        4
+    } else if px_per_mm < 2.4 {
+        3
+    } else {
+        2
     }
 }
 

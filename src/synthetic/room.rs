@@ -20,7 +20,7 @@ pub(crate) fn paint(parameters: &Parameters) -> Vec<Colour> {
     let (width, height) = (parameters.width_px as usize, parameters.height_px as usize);
     let draws = &mut Draws::new(parameters.seed, Purpose::Room, 0);
     let noise = PlaneNoise::new(draws);
-    let base = draws.between(0.18, 0.6);
+    let base = draws.between(0.08, 0.42);
     let wall: Colour = std::array::from_fn(|_| (base * draws.between(0.82, 1.1)) as f32);
     let side = if parameters.light_azimuth_deg > 0.0 { 1.0 } else { -1.0 };
     let things: Vec<Thing> = (0..draws.between(3.0, 8.0) as usize).map(|_| thing(draws)).collect();
@@ -45,7 +45,7 @@ pub(crate) fn paint(parameters: &Parameters) -> Vec<Colour> {
 fn thing(draws: &mut Draws) -> Thing {
     let (x, y) = (draws.between(-0.6, 0.6), draws.between(-0.45, 0.3));
     let (w, h) = (draws.between(0.05, 0.3), draws.between(0.06, 0.4));
-    let brightness = draws.between(0.02, 0.7);
+    let brightness = draws.between(0.02, 0.5);
     let any = |draws: &mut Draws| -> Colour { std::array::from_fn(|_| (brightness * draws.between(0.4, 1.2)) as f32) };
     let colour = any(draws);
     let other = any(draws);

@@ -32,8 +32,9 @@ pub struct SyntheticCamera {
     tone: Vec<u8>,
     vignette: Vec<f32>,
     noise: Vec<i8>,
-    /// Noise SD in 1/255 by output level.
-    spread: [f32; 256],
+    /// Noise SD in 1/255 on black; a quarter less on white.
+    noise_sd: f32,
+    lens: Lens,
     rgb: Vec<u8>,
     jpeg: Vec<u8>,
 }
@@ -41,7 +42,7 @@ pub struct SyntheticCamera {
 /// Levels of the tone table over linear light 0..1.25.
 const TONES: usize = 8192;
 const BRIGHTEST: f32 = 1.25;
-/// Values of the noise table, a power of two, with SD 32.
+/// Pixels of the noise table, with SD 32.
 const NOISE_VALUES: usize = 1 << 17;
 const NOISE_SD: f64 = 32.0;
 
@@ -51,7 +52,11 @@ impl SyntheticCamera {
         let (width, height) = (parameters.width_px as usize, parameters.height_px as usize);
         let mut draws = Draws::new(parameters.seed, Purpose::SensorNoise, 0);
         let noise = (0..NOISE_VALUES)
-            .map(|_| (NOISE_SD * draws.normal()).clamp(-127.0, 127.0) as i8)
+            .flat_map(|_| {
+                // Mostly brightness; red and blue have a weaker signal and noise of their own.
+                let (gray, red, blue) = (draws.normal(), 0.5 * draws.normal(), 0.6 * draws.normal());
+                [gray + red, gray, gray + blue].map(|value| (NOISE_SD * value).clamp(-127.0, 127.0) as i8)
+            })
             .collect();
         // The darker the room, the more the signal is amplified, and with it the noise.
         let amplified = parameters.noise * parameters.light.min(1.0).powf(-0.5);
@@ -72,7 +77,8 @@ impl SyntheticCamera {
                 .collect(),
             vignette,
             noise,
-            spread: std::array::from_fn(|level| (amplified * (1.25 - 0.25 * level as f64 / 255.0)) as f32),
+            noise_sd: (1.25 * amplified) as f32,
+            lens: Lens::new(parameters.seed, width),
             rgb: vec![0; width * height * 3],
             jpeg: Vec::with_capacity(width * height / 2),
             user,
@@ -114,10 +120,11 @@ impl SyntheticCamera {
         let noise_seed = Draws::new(parameters.seed, Purpose::FrameNoise, index as i64).bits();
         develop(
             light,
+            &mut self.lens,
             &self.vignette,
             &self.tone,
             &self.noise,
-            &self.spread,
+            self.noise_sd,
             noise_seed,
             width as usize,
             &mut self.rgb,
@@ -130,6 +137,46 @@ impl SyntheticCamera {
             captured: self.captured(index),
             jpeg: &self.jpeg,
         })
+    }
+}
+
+/// The lens spreads each point a little, by 3x3 weights that are the same in both directions.
+struct Lens {
+    /// Weight of each neighbour; the middle has the rest.
+    spread: f32,
+    width: usize,
+    /// One row, blurred downwards, with a copy of its ends on either side; then the finished row.
+    down: Vec<f32>,
+    both: Vec<f32>,
+}
+
+impl Lens {
+    fn new(seed: u64, width: usize) -> Self {
+        Self {
+            spread: Draws::new(seed, Purpose::Lens, 0).between(0.08, 0.17) as f32,
+            width,
+            down: vec![0.0; 3 * (width + 2)],
+            both: vec![0.0; 3 * width],
+        }
+    }
+
+    /// Row `row` of the picture behind the lens, three channels a pixel.
+    fn row(&mut self, light: &[Colour], row: usize) -> &[f32] {
+        let (width, rows) = (self.width, light.len() / self.width);
+        let line = |row: usize| light[row * width..(row + 1) * width].as_flattened();
+        let (above, here, below) = (line(row.saturating_sub(1)), line(row), line((row + 1).min(rows - 1)));
+        let middle = 1.0 - 2.0 * self.spread;
+        let inner = &mut self.down[3..3 * (width + 1)];
+        for (((out, a), h), b) in inner.iter_mut().zip(above).zip(here).zip(below) {
+            *out = middle * h + self.spread * (a + b);
+        }
+        self.down.copy_within(3..6, 0);
+        self.down.copy_within(3 * width..3 * (width + 1), 3 * (width + 1));
+        let (left, here, right) = (&self.down[..3 * width], &self.down[3..3 * (width + 1)], &self.down[6..]);
+        for (((out, l), h), r) in self.both.iter_mut().zip(left).zip(here).zip(right) {
+            *out = middle * h + self.spread * (l + r);
+        }
+        &self.both
     }
 }
 
@@ -162,41 +209,39 @@ fn tone(linear: f32) -> u8 {
 )]
 fn develop(
     light: &[Colour],
+    lens: &mut Lens,
     vignette: &[f32],
     tone: &[u8],
     noise: &[i8],
-    spread: &[f32; 256],
+    noise_sd: f32,
     noise_seed: u64,
     width: usize,
     rgb: &mut [u8],
 ) {
+    let noise_sd = noise_sd / NOISE_SD as f32;
     let scale = TONES as f32 / BRIGHTEST;
+    let noise_slope = 0.2 * noise_sd / 255.0;
     let mut state = noise_seed | 1;
-    let rows = light
-        .chunks_exact(width)
-        .zip(vignette.chunks_exact(width))
-        .zip(rgb.chunks_exact_mut(3 * width));
-    for ((light, vignette), rgb) in rows {
+    let rows = vignette.chunks_exact(width).zip(rgb.chunks_exact_mut(3 * width));
+    for (row, (vignette, rgb)) in rows.enumerate() {
+        let light = lens.row(light, row);
         // xorshift64*: where in the noise table this row begins, for brightness and for colour.
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;
-        let drawn = state.wrapping_mul(0x2545_F491_4F6C_DD1D);
-        let (gray_at, red_at, blue_at) = (drawn as usize, (drawn >> 17) as usize, (drawn >> 34) as usize);
-        let value = |at: usize, column: usize| f32::from(noise[(at + column) & (NOISE_VALUES - 1)]);
-        for (column, ((light, vignette), out)) in light.iter().zip(vignette).zip(rgb.chunks_exact_mut(3)).enumerate() {
-            let level = |channel: f32| tone[((channel * vignette * scale) as usize).min(TONES - 1)];
-            let encoded = light.map(level);
-            let deviation = spread[usize::from(encoded[1])] / NOISE_SD as f32;
-            let gray = deviation * value(gray_at, column);
-            let chroma = [
-                0.5 * deviation * value(red_at, column),
-                0.0,
-                0.6 * deviation * value(blue_at, column),
-            ];
+        let drawn = (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as usize;
+        let begin = 3 * (drawn % (NOISE_VALUES - width));
+        let noise = &noise[begin..begin + 3 * width];
+        for ((out, light), vignette) in rgb.chunks_exact_mut(3).zip(light.chunks_exact(3)).zip(vignette) {
+            let scale = vignette * scale;
             for channel in 0..3 {
-                out[channel] = (f32::from(encoded[channel]) + gray + chroma[channel] + 0.5) as u8;
+                out[channel] = tone[((light[channel] * scale) as usize).min(TONES - 1)];
             }
+        }
+        for (out, noise) in rgb.iter_mut().zip(noise) {
+            let level = f32::from(*out);
+            let deviation = noise_sd - noise_slope * level;
+            *out = (level + deviation * f32::from(*noise) + 0.5) as u8;
         }
     }
 }

@@ -338,9 +338,9 @@ impl Painter<'_> {
         let half = (3.7 * (1.0 - 0.72 * part.powf(1.4)) * person.brow_thickness).max(0.8);
         // Hairs run outwards and up at the inner end, and along the brow farther out.
         let along = 0.5 * point.x.abs() + (1.0 - part) * 0.8 * point.y;
-        let hairs = self.noise.at(along * 0.5 + 11.0, (point.y - 0.3 * point.x.abs()) * 1.7);
+        let hairs = self.noise.at(along * 0.7 + 11.0, (point.y - 0.3 * point.x.abs()) * 1.3);
         let ends = smooth_step(-0.08, 0.08, s) * smooth_step(1.06, 0.85, s);
         let across = smooth_step(half + 1.0, half - 1.4, (y - middle).abs());
-        (person.brow_strength * (ends * across) as f32 * (0.85 + 0.3 * hairs)).clamp(0.0, 0.97)
+        (person.brow_strength * (ends * across) as f32 * (0.88 + 0.16 * hairs)).clamp(0.0, 0.97)
     }
 }

@@ -1,4 +1,104 @@
-//! Triangles onto a picture with a depth buffer.
+//! The picture behind a pinhole: triangles with a depth buffer, lines, and the way from the head frame to pixels and back.
+
+use std::ops::Range;
+
+use super::eyeball::Vec3;
+use super::person::{Colour, mix};
+use super::user::Moment;
+
+/// Light on the sensor, pixel by pixel, and how near what was drawn there is.
+pub(crate) struct Canvas {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    focal_px: f64,
+    centre_px: [f64; 2],
+    /// Linear RGB, row by row.
+    pub(crate) light: Vec<Colour>,
+    pub(crate) depth: DepthBuffer,
+}
+
+impl Canvas {
+    pub(crate) fn new(width: usize, height: usize, focal_px: f64, centre_px: [f64; 2]) -> Self {
+        Self {
+            width,
+            height,
+            focal_px,
+            centre_px,
+            light: vec![[0.0; 3]; width * height],
+            depth: DepthBuffer::new(width, height),
+        }
+    }
+
+    /// Pixels of one mm at a depth.
+    pub(crate) fn px_per_mm(&self, depth_mm: f64) -> f64 {
+        self.focal_px / depth_mm
+    }
+
+    /// Column, row and depth (mm) of a point in camera space. Behind the camera there is no picture: depths below 1 mm
+    /// count as 1 mm.
+    pub(crate) fn project(&self, at: &Vec3) -> [f64; 3] {
+        let depth = at.z.max(1.0);
+        [
+            self.centre_px[0] + self.focal_px * at.x / depth,
+            self.centre_px[1] + self.focal_px * at.y / depth,
+            depth,
+        ]
+    }
+
+    /// The same for a point of the head frame.
+    pub(crate) fn project_head(&self, moment: &Moment, point: &Vec3) -> [f64; 3] {
+        self.project(&(moment.camera_from_head * point + moment.head.position()))
+    }
+
+    /// Direction in camera space, of length 1 along the axis, of a place in the picture.
+    pub(crate) fn ray(&self, x_px: f64, y_px: f64) -> Vec3 {
+        Vec3::new(
+            (x_px - self.centre_px[0]) / self.focal_px,
+            (y_px - self.centre_px[1]) / self.focal_px,
+            1.0,
+        )
+    }
+
+    /// Columns and rows of the pixels around projected points.
+    pub(crate) fn pixel_box(&self, points: &[[f64; 3]], margin_px: f64) -> (Range<usize>, Range<usize>) {
+        let range = |axis: usize, size: usize| {
+            let low = points.iter().map(|point| point[axis]).fold(f64::MAX, f64::min) - margin_px;
+            let high = points.iter().map(|point| point[axis]).fold(f64::MIN, f64::max) + margin_px;
+            low.floor().clamp(0.0, size as f64) as usize..(high.ceil() + 1.0).clamp(0.0, size as f64) as usize
+        };
+        (range(0, self.width), range(1, self.height))
+    }
+
+    /// A round line through projected points, smooth at its edges, hidden where something nearer was drawn.
+    pub(crate) fn draw_line(&mut self, points: &[[f64; 3]], thickness_mm: f64, closed: bool, colour: Colour) {
+        let count = if closed {
+            points.len()
+        } else {
+            points.len().saturating_sub(1)
+        };
+        for index in 0..count {
+            let (a, b) = (points[index], points[(index + 1) % points.len()]);
+            let half_px = 0.5 * thickness_mm * self.px_per_mm(0.5 * (a[2] + b[2]));
+            let (columns, rows) = self.pixel_box(&[a, b], half_px + 1.0);
+            let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
+            let square = (dx * dx + dy * dy).max(1e-9);
+            for row in rows {
+                for column in columns.clone() {
+                    let (px, py) = (column as f64 - a[0], row as f64 - a[1]);
+                    let along = ((px * dx + py * dy) / square).clamp(0.0, 1.0);
+                    let away = (px - along * dx).hypot(py - along * dy);
+                    let cover = (half_px + 0.5 - away).clamp(0.0, 1.0).min(2.0 * half_px);
+                    let pixel = row * self.width + column;
+                    let nearest = f64::from(self.depth.at(pixel));
+                    let own = 1.0 / (a[2] + along * (b[2] - a[2]));
+                    if cover > 0.0 && own * 1.004 > nearest {
+                        self.light[pixel] = mix(self.light[pixel], colour, cover as f32);
+                    }
+                }
+            }
+        }
+    }
+}
 
 /// A corner of a triangle, projected.
 #[derive(Clone, Copy, Debug, Default)]
