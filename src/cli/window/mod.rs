@@ -105,7 +105,19 @@ impl<S: Scene> App<S> {
     fn open(&self, event_loop: &ActiveEventLoop) -> Result<Surface<Rc<Window>, Rc<Window>>, WindowError> {
         let attributes = Window::default_attributes().with_title(self.options.title);
         let attributes = match self.options.size {
-            Size::FullScreen => attributes.with_fullscreen(Some(Fullscreen::Borderless(self.monitor(event_loop)?))),
+            Size::FullScreen => {
+                let monitor = self.monitor(event_loop)?;
+                // Where no window manager runs nobody else makes the window as large as the screen.
+                let size = monitor
+                    .as_ref()
+                    .or(event_loop.available_monitors().next().as_ref())
+                    .map(|m| m.size());
+                let attributes = attributes.with_fullscreen(Some(Fullscreen::Borderless(monitor)));
+                match size {
+                    Some(size) => attributes.with_inner_size(size),
+                    None => attributes,
+                }
+            }
             Size::Points(width, height) => attributes.with_inner_size(LogicalSize::new(width, height)),
         };
         let window = event_loop
