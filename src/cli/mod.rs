@@ -15,7 +15,9 @@ mod cameras;
 mod evaluate;
 mod forecast;
 mod output;
+mod preview;
 mod profiles;
+mod record;
 mod samples;
 mod shell;
 mod status;
@@ -46,6 +48,8 @@ enum Command {
     Calibrate(calibrate::Args),
     Cameras(cameras::Args),
     Profiles(profiles::Args),
+    Preview(preview::Args),
+    Record(record::Args),
     Forecast(forecast::Args),
     Synthesize(synthesize::Args),
     /// Print a completion script for a shell
@@ -66,6 +70,8 @@ impl Command {
             Self::Calibrate(args) => calibrate::run(args, out),
             Self::Cameras(args) => cameras::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
+            Self::Preview(args) => preview::run(args),
+            Self::Record(args) => record::run(args, out),
             Self::Forecast(args) => forecast::run(args, out),
             Self::Synthesize(args) => synthesize::run(args, out),
             Self::Completions(args) => shell::completions(args, Cli::command(), out),

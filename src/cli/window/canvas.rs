@@ -1,6 +1,7 @@
 //! A picture in memory to draw on: shapes with smooth edges, text, gray pictures.
 
 use std::convert::Infallible;
+use std::ops::Range;
 
 use embedded_graphics::Drawable;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
@@ -23,6 +24,18 @@ pub struct Area {
     pub y: f32,
     pub width: f32,
     pub height: f32,
+}
+
+impl Area {
+    /// All of a picture.
+    pub fn of_picture(width: u32, height: u32) -> Self {
+        Self {
+            x: 0.0,
+            y: 0.0,
+            width: width as f32,
+            height: height as f32,
+        }
+    }
 }
 
 /// A gray picture to be shown: pixels row by row.
@@ -135,29 +148,61 @@ impl<'a> Canvas<'a> {
         text.chars().count() as f32 * (FONT_PX.0 * size * self.scale) as f32
     }
 
-    /// Shows a picture in an area, every pixel the one of the picture that is nearest.
-    pub fn picture(&mut self, picture: Gray<'_>, area: Area) {
-        if picture.pixels.len() as u64 != u64::from(picture.width) * u64::from(picture.height) {
+    /// A filled rectangle.
+    pub fn block(&mut self, area: Area, colour: Colour) {
+        let (columns, rows) = self.inside(area);
+        for y in rows {
+            let row = y as usize * self.width as usize;
+            self.pixels[row + columns.start as usize..row + columns.end as usize].fill(packed(colour));
+        }
+    }
+
+    /// The outline of a rectangle between two corners.
+    pub fn frame(&mut self, a: PointPx, b: PointPx, width: f32, colour: Colour) {
+        let (middle, half) = (a.midpoint(b), width / 2.0);
+        let (half_width, half_height) = ((b.x - a.x).abs() / 2.0, (b.y - a.y).abs() / 2.0);
+        for x in [a.x, b.x] {
+            self.bar(PointPx::new(x, middle.y), half, half_height, colour);
+        }
+        for y in [a.y, b.y] {
+            self.bar(PointPx::new(middle.x, y), half_width, half, colour);
+        }
+    }
+
+    /// Shows the part `from` of a picture in the area `to`, every pixel the one of the picture that is nearest; beyond the
+    /// picture's edges it goes on as it is there.
+    pub fn picture(&mut self, picture: Gray<'_>, from: Area, to: Area) {
+        let size = u64::from(picture.width) * u64::from(picture.height);
+        if picture.pixels.len() as u64 != size || size == 0 {
             return;
         }
-        let (left, right) = (
-            area.x.max(0.0) as u32,
-            (area.x + area.width).clamp(0.0, self.width()) as u32,
-        );
-        let (top, bottom) = (
-            area.y.max(0.0) as u32,
-            (area.y + area.height).clamp(0.0, self.height()) as u32,
-        );
-        let source = |at: u32, start: f32, length: f32, size: u32| {
-            (((at as f32 + 0.5 - start) / length * size as f32) as u32).min(size.saturating_sub(1))
+        // Casting takes what is before the edge, and what is no number, to the first pixel.
+        let nearest = |at: u32, from: (f32, f32), to: (f32, f32), size: u32| {
+            let position = from.0 + (at as f32 + 0.5 - to.0) / to.1 * from.1;
+            (position as u32).min(size - 1) as usize
         };
-        for y in top..bottom {
-            let row = source(y, area.y, area.height, picture.height) as usize * picture.width as usize;
-            for x in left..right {
-                let value = picture.pixels[row + source(x, area.x, area.width, picture.width) as usize];
+        let (columns, rows) = self.inside(to);
+        for y in rows {
+            let row = nearest(y, (from.y, from.height), (to.y, to.height), picture.height) * picture.width as usize;
+            for x in columns.clone() {
+                let column = nearest(x, (from.x, from.width), (to.x, to.width), picture.width);
+                let value = picture.pixels[row + column];
                 self.pixels[y as usize * self.width as usize + x as usize] = u32::from(value) * 0x01_0101;
             }
         }
+    }
+
+    /// The columns and rows of an area that are on the canvas.
+    fn inside(&self, area: Area) -> (Range<u32>, Range<u32>) {
+        let range = |start: f32, length: f32, size: u32| {
+            // As above, a cast takes every number into the range of the type.
+            let end = ((start + length).round() as u32).min(size);
+            (start.round() as u32).min(end)..end
+        };
+        (
+            range(area.x, area.width, self.width),
+            range(area.y, area.height, self.height),
+        )
     }
 
     /// Mixes `colour` into the pixels within `reach` of `centre` by as much as `coverage(x, y)` says.
@@ -270,6 +315,7 @@ mod tests {
                     height: 2,
                     pixels: &[1, 2, 3, 4],
                 },
+                Area::of_picture(2, 2),
                 area,
             );
         }
@@ -289,7 +335,7 @@ mod tests {
             width: 40.0,
             height: 40.0,
         };
-        Canvas::new(&mut pixels, 40, 40, 1).picture(picture, area);
+        Canvas::new(&mut pixels, 40, 40, 1).picture(picture, Area::of_picture(2, 2), area);
         let at = |x: usize, y: usize| pixels[y * 40 + x] & 0xff;
         assert_eq!([at(0, 0), at(39, 0), at(0, 39), at(39, 39)], [10, 20, 30, 40]);
         assert_eq!([at(19, 19), at(20, 19), at(19, 20), at(20, 20)], [10, 20, 30, 40]);
