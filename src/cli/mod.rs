@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+mod bench;
 mod calibrate;
 mod cameras;
 mod evaluate;
@@ -43,6 +44,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Args),
     Status(status::Args),
     Watch(watch::Args),
     Calibrate(calibrate::Args),
@@ -65,6 +67,7 @@ enum Command {
 impl Command {
     fn run(&self, out: &mut Output) -> anyhow::Result<()> {
         match self {
+            Self::Bench(args) => bench::run(args, out),
             Self::Status(args) => status::run(args, out),
             Self::Watch(args) => watch::run(args, out),
             Self::Calibrate(args) => calibrate::run(args, out),
