@@ -2,6 +2,7 @@
 pub mod bus;
 pub mod client;
 pub mod clock;
+pub mod foveation;
 pub mod geometry;
 pub mod latest;
 

@@ -9,7 +9,7 @@ use crate::eyes::Eyes;
 use crate::face::{Face, FaceError};
 use crate::forecast::{Forecaster, Method, Observation};
 use crate::frame::Frame;
-use crate::geometry::{ScreenPoint, Setup};
+use crate::geometry::{ScreenPoint, Setup, VisualAngle};
 use crate::movement::{Event, Movement};
 use crate::nets::Weights;
 use crate::tracking::{Absence, Seen, Sighting, Tracking};
@@ -60,6 +60,8 @@ pub struct Pipeline {
     mapping: Mapping,
     method: Method,
     forecaster: Forecaster,
+    /// Added to every gaze position: how far the map has drifted since the calibration.
+    drift: VisualAngle,
     last: Last,
 }
 
@@ -88,6 +90,7 @@ impl Pipeline {
             mapping,
             method,
             forecaster: Forecaster::new(method),
+            drift: VisualAngle::default(),
             last: Last::default(),
         })
     }
@@ -108,8 +111,9 @@ impl Pipeline {
             self.last.prediction = Some(prediction);
             self.last.sample_at = Some(frame.captured);
             self.last.distance_mm = Some(distance_mm);
+            let at = self.setup.screen.visual_angle(prediction.point, distance_mm);
             Observation {
-                at: self.setup.screen.visual_angle(prediction.point, distance_mm),
+                at: VisualAngle::new(at.x_deg + self.drift.x_deg, at.y_deg + self.drift.y_deg),
                 confidence: f64::from(sighting.confidence),
             }
         });
@@ -154,6 +158,12 @@ impl Pipeline {
     /// Takes another calibration from the next frame on.
     pub fn set_mapping(&mut self, mapping: Mapping) {
         self.mapping = mapping;
+        self.set_drift(VisualAngle::default());
+    }
+
+    /// Shifts all gaze positions by so much from the next frame on; another calibration begins without a shift.
+    pub fn set_drift(&mut self, drift: VisualAngle) {
+        self.drift = drift;
         // Positions of two calibrations are not comparable: a step between them would look like a saccade.
         self.forecaster = Forecaster::new(self.method);
     }

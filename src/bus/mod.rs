@@ -10,6 +10,7 @@
 
 pub mod error;
 pub mod frames;
+pub mod memory_file;
 pub mod names;
 pub mod options;
 pub mod proxies;

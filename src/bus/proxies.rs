@@ -52,6 +52,24 @@ pub trait Session {
 
     #[zbus(property(emits_changed_signal = "false"))]
     fn dropped(&self) -> zbus::Result<u64>;
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn options(&self) -> zbus::Result<HashMap<String, OwnedValue>>;
+
+    #[zbus(signal)]
+    fn movement(
+        &self,
+        sequence: u64,
+        movement: String,
+        phase: String,
+        onset_ns: u64,
+        offset_ns: u64,
+        from_x: f64,
+        from_y: f64,
+        to_x: f64,
+        to_y: f64,
+        amplitude_deg: f64,
+        peak_velocity_deg_s: f64,
+    ) -> zbus::Result<()>;
 
     #[zbus(signal)]
     fn sample(
@@ -84,7 +102,6 @@ pub trait Control {
     fn pause(&self) -> zbus::Result<()>;
     fn resume(&self) -> zbus::Result<()>;
     fn recenter(&self, x: f64, y: f64, when_ns: u64) -> zbus::Result<()>;
-    fn add_sample(&self, x: f64, y: f64, when_ns: u64) -> zbus::Result<()>;
     fn use_profile(&self, profile: &str) -> zbus::Result<()>;
     fn delete_profile(&self, profile: &str) -> zbus::Result<()>;
     fn begin_calibration(&self, options: HashMap<&str, Value<'_>>) -> zbus::Result<OwnedObjectPath>;

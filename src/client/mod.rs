@@ -19,11 +19,14 @@
 
 mod inbox;
 mod session;
+mod stream;
 
 use zbus::blocking::Connection;
 use zbus::zvariant::OwnedFd;
 
 pub use self::session::{Received, Sample, Session};
+pub use self::stream::{Stream, StreamError};
+pub use crate::bus::memory_file::{MemoryFileReader, NotAMemoryFile};
 use crate::bus::names::BUS_NAME;
 use crate::bus::options::SessionOptions;
 use crate::bus::proxies::{CalibrationProxyBlocking, ControlProxyBlocking, ManagerProxyBlocking, TruthProxyBlocking};
@@ -42,6 +45,8 @@ pub enum ClientError {
     Refused { name: String, reason: String },
     #[error("the connection to the bus failed: {0}")]
     Bus(zbus::Error),
+    #[error(transparent)]
+    MemoryFile(#[from] NotAMemoryFile),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }

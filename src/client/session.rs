@@ -12,6 +12,8 @@ use zbus::zvariant::OwnedObjectPath;
 
 use super::ClientError;
 use super::inbox::{Inbox, Taken};
+use super::stream::Stream;
+use crate::bus::memory_file::MemoryFileReader;
 use crate::bus::names::{BUS_NAME, SESSION_INTERFACE};
 use crate::bus::proxies::SessionProxyBlocking;
 use crate::bus::record::{Record, SampleArguments};
@@ -83,6 +85,18 @@ impl Session {
     /// No more samples until it is started again.
     pub fn stop(&self) -> Result<(), ClientError> {
         Ok(self.proxy.stop()?)
+    }
+
+    /// The session's records over a socket of their own: a tenth of the signals' delay. Ask for it with
+    /// [`crate::bus::options::SessionOptions::signals`] off, so that each record is sent once.
+    pub fn open_stream(&self) -> Result<Stream, ClientError> {
+        Ok(Stream::new(self.proxy.open_stream()?.into()))
+    }
+
+    /// The session's newest record in shared memory, to be read when it is needed.
+    pub fn open_latest(&self) -> Result<MemoryFileReader, ClientError> {
+        let file = std::os::fd::OwnedFd::from(self.proxy.open_latest()?);
+        Ok(MemoryFileReader::new(file)?)
     }
 
     /// How many records were made for this session and did not reach the caller, because the daemon could not send them or

@@ -79,6 +79,17 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
+/// How far a mapping is off at a point that is looked at: what has to be added to its answers.
+pub fn drift(mapping: &Mapping, target: ScreenPoint, frames: &[Features], setup: &Setup) -> VisualAngle {
+    let distance_mm = median(frames.iter().map(|features| features.eyes_mm[2]).collect());
+    let target = setup.screen.visual_angle(target, distance_mm);
+    let angles = || frames.iter().map(|features| angle(mapping, features, setup));
+    VisualAngle::new(
+        target.x_deg - median(angles().map(|angle| angle.x_deg).collect()),
+        target.y_deg - median(angles().map(|angle| angle.y_deg).collect()),
+    )
+}
+
 /// How far the gaze is from a point that is looked at, and how it scatters.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
@@ -259,6 +270,23 @@ mod tests {
         assert!(reason.contains("not steady"), "{reason}");
         let reason = gather([].iter(), &setup).expect_err("nothing");
         assert!(reason.contains("gave 0 pictures"), "{reason}");
+    }
+
+    #[test]
+    fn a_drift_is_what_has_to_be_added() {
+        let setup = Setup::default();
+        let frames: Vec<Features> = (0..10).map(|n| look(0.5, 0.5, noise(n))).collect();
+        let exact = measure(&Mapping::Geometric, ScreenPoint::CENTRE, &frames, &setup).error_deg;
+        let drift = drift(&Mapping::Geometric, ScreenPoint::CENTRE, &frames, &setup);
+        assert!(
+            (drift.x_deg.hypot(drift.y_deg) - exact).abs() < 0.3,
+            "{drift:?}, {exact}"
+        );
+        let right = super::drift(&Mapping::Geometric, ScreenPoint::new(0.9, 0.5), &frames, &setup);
+        assert!(
+            right.x_deg > drift.x_deg + 10.0,
+            "the screen's right is at positive angles"
+        );
     }
 
     #[test]

@@ -112,6 +112,12 @@ fn capture(opener: &Opener, mut ended: Ended<'_>, slot: &Latest<Captured>, stop:
                 count_missed(hub, missed.saturating_sub(counted) + u64::from(overwritten.is_some()));
                 counted = missed;
             }
+            // Frames that came too late for anyone are a sign of life.
+            Ok(None) if missed > counted => {
+                last = hub.now();
+                count_missed(hub, missed - counted);
+                counted = missed;
+            }
             Ok(None) => {}
             Err(CaptureError::Skipped(reason)) => {
                 tracing::debug!(reason, "frame skipped");

@@ -4,12 +4,10 @@
 //! blocks while it holds the lock: no device, no bus.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use zbus::object_server::SignalEmitter;
-
 use super::claims::{Claims, Client, Purpose};
+use super::exits::Exits;
 use super::keeper::{Action, Keeper};
 use super::live::Shown;
 use super::memory::{Memory, Remembered};
@@ -44,28 +42,14 @@ pub struct Facts {
     pub calibrated: Option<Shown>,
 }
 
-/// The ways that a session's records leave by.
-#[derive(Debug)]
-pub struct Exits {
-    /// Addressed to the session's owner alone.
-    pub emitter: SignalEmitter<'static>,
-    pub signals: bool,
-    /// Records that were made for the session and did not reach it.
-    pub dropped: AtomicU64,
-}
-
-impl Exits {
-    pub fn count_dropped(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// A session, as the tracker sees it.
 #[derive(Debug)]
 pub struct Outlet {
     pub options: SessionOptions,
     pub pacer: Pacer,
     pub sequence: u64,
+    /// Counts the session's movements.
+    pub movements: u64,
     pub exits: Arc<Exits>,
 }
 
@@ -210,6 +194,7 @@ impl Hub {
                     let outlet = Outlet {
                         pacer: Pacer::new(options.max_rate_hz),
                         sequence: 0,
+                        movements: 0,
                         exits: Arc::new(exits),
                         options,
                     };

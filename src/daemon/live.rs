@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 
-use super::reporting::{Observation, Predicted};
+use super::calibrating::{drift, gather};
+use super::reporting::{Moved, Observation, Predicted};
 use super::tracking::Tracker;
 use crate::bus::frames::{EyeFacts, FrameHeader, HeadFacts};
 use crate::bus::record::{Flags, HeadAngles};
@@ -19,7 +21,7 @@ use crate::eyes::EyeState;
 use crate::face::points::NAMES;
 use crate::forecast::Method;
 use crate::frame::Frame;
-use crate::geometry::Setup;
+use crate::geometry::{ScreenPoint, Setup};
 use crate::movement::Movement;
 use crate::nets::Weights;
 use crate::pipeline::{GazeEstimate, Pipeline};
@@ -100,6 +102,10 @@ pub struct Live {
 impl Live {
     /// Ten seconds at 60 frames a second: longer than anyone looks at one point of a calibration.
     const REMEMBERED: usize = 600;
+    /// The eye rests on a point for at least so long before and after a person says so.
+    const AROUND: Duration = Duration::from_millis(250);
+    /// What is further off is no drift of a map but a wrong one, or somebody who looked elsewhere.
+    const LARGEST_DRIFT_DEG: f64 = 15.0;
 
     pub fn new(config: &Config, models: Option<PathBuf>, profiles: Profiles) -> anyhow::Result<Self> {
         let weights = models.map_or(Weights::BuiltIn, Weights::Folder);
@@ -166,6 +172,24 @@ impl Live {
     pub fn forget_profile(&mut self) {
         self.pipeline.set_mapping(Mapping::default());
         self.profile = None;
+    }
+
+    /// The user looked at this point at that moment: shifts the map so that it says so too.
+    ///
+    /// # Errors
+    /// Where the gaze was not seen then, or was further from the point than a map drifts; a sentence for people.
+    pub fn recenter(&mut self, point: ScreenPoint, when: Timestamp) -> Result<(), String> {
+        let setup = *self.pipeline.setup();
+        let frames = gather(self.glimpses(when - Self::AROUND, when + Self::AROUND), &setup)?;
+        let drift = drift(self.pipeline.mapping(), point, &frames, &setup);
+        let size_deg = drift.x_deg.hypot(drift.y_deg);
+        if size_deg > Self::LARGEST_DRIFT_DEG {
+            return Err(format!(
+                "the gaze was {size_deg:.0} degrees away from that point, which is no drift; calibrate again"
+            ));
+        }
+        self.pipeline.set_drift(drift);
+        Ok(())
     }
 
     /// What the frames captured in this time showed, as far as they are remembered.
@@ -319,6 +343,18 @@ impl Tracker for Live {
         self.view = View::default();
         self.last = Some(estimate);
         Some(self.observation(&estimate, captured, now))
+    }
+
+    fn pop_movement(&mut self) -> Option<Moved> {
+        let event = self.pipeline.pop_event()?;
+        let setup = self.pipeline.setup();
+        let known_mm = self.last.and_then(|last| last.head).and_then(|head| head.distance_mm);
+        let distance_mm = known_mm.unwrap_or(setup.viewing_distance_mm);
+        Some(Moved {
+            event,
+            from: setup.screen.point_at(event.from, distance_mm),
+            to: setup.screen.point_at(event.to, distance_mm),
+        })
     }
 
     fn forecast(&self, target: Timestamp) -> Option<Predicted> {

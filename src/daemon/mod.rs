@@ -12,6 +12,7 @@
 mod calibrating;
 mod capturing;
 mod claims;
+mod exits;
 mod hub;
 mod interfaces;
 mod keeper;
@@ -40,6 +41,7 @@ use self::capturing::Opener;
 use self::hub::{Hub, Stop};
 use self::live::Live;
 use self::memory::Memory;
+use self::publishing::Outbox;
 use crate::bus::names::{BUS_NAME, MANAGER_PATH};
 use crate::calibration::profile::{ProfileError, Profiles};
 use crate::capture::synthetic::SyntheticSource;
@@ -115,7 +117,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let announced = hub.lock().facts();
     let names = watching::vanishing_names(&connection).context("the bus does not tell of vanishing programs")?;
     let frames = Arc::new(Latest::default());
-    let batches = Arc::new(Latest::default());
+    let outbox = Arc::new(Outbox::default());
     let watcher = {
         let (hub, connection) = (Arc::clone(&hub), connection.clone());
         start_thread("clients", &Arc::clone(&hub), move || {
@@ -123,16 +125,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         })?
     };
     let publisher = {
-        let (hub, batches) = (Arc::clone(&hub), Arc::clone(&batches));
-        start_thread("publish", &Arc::clone(&hub), move || {
-            publishing::publish(&hub, &batches)
-        })?
+        let (hub, outbox) = (Arc::clone(&hub), Arc::clone(&outbox));
+        start_thread("publish", &Arc::clone(&hub), move || publishing::publish(&hub, &outbox))?
     };
     let tracking = {
         let (hub, live) = (Arc::clone(&hub), Arc::clone(&live));
-        let (frames, batches) = (Arc::clone(&frames), Arc::clone(&batches));
+        let (frames, outbox) = (Arc::clone(&frames), Arc::clone(&outbox));
         start_thread("track", &Arc::clone(&hub), move || {
-            tracking::track(&hub, &live, &frames, &batches);
+            tracking::track(&hub, &live, &frames, &outbox);
         })?
     };
     // Only now can a call be answered in full.
@@ -141,7 +141,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     let stop = supervisor::supervise(&hub, connection.inner(), &opener, &frames, announced);
     frames.close();
-    batches.close();
+    outbox.close();
     let _ = (tracking.join(), publisher.join());
     let _ = connection.close();
     drop(watcher);

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::exits::MovementArguments;
 use super::hub::Shared;
 use super::publishing::{Batch, Delivery};
 use crate::bus::record::{Flags, HeadAngles, Record};
 use crate::clock::Timestamp;
 use crate::geometry::ScreenPoint;
+use crate::movement::{Event, Phase};
 
 /// What the tracker made of one frame, or of the time without one.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +36,38 @@ pub struct Predicted {
     pub error_radius: f64,
     /// It was not made for the whole way to the target.
     pub held: bool,
+}
+
+/// A movement of the eye that began or ended, in normalised positions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moved {
+    pub event: Event,
+    pub from: ScreenPoint,
+    pub to: ScreenPoint,
+}
+
+impl Moved {
+    /// The arguments of the signal `Movement`.
+    pub fn arguments(&self, sequence: u64) -> MovementArguments {
+        let Self { event, from, to } = self;
+        let phase = match event.phase {
+            Phase::Began => "began",
+            Phase::Ended => "ended",
+        };
+        (
+            sequence,
+            event.movement.name().to_owned(),
+            phase.to_owned(),
+            event.onset.as_nanos(),
+            event.offset.as_nanos(),
+            from.x,
+            from.y,
+            to.x,
+            to.y,
+            event.amplitude_deg,
+            event.peak_velocity_deg_s,
+        )
+    }
 }
 
 /// Remembers what was last reported.
@@ -162,5 +196,132 @@ impl Reporter {
             });
         }
         batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::options::{SessionOptions, Target};
+    use crate::daemon::claims::Client;
+    use crate::daemon::exits::test_exits;
+    use crate::daemon::hub::Hub;
+    use crate::daemon::memory::Memory;
+
+    fn at_ms(ms: u64) -> Timestamp {
+        Timestamp::from_nanos(ms * 1_000_000)
+    }
+
+    fn seen(captured_ms: u64, gaze: Result<ScreenPoint, String>) -> Observation {
+        Observation {
+            captured: at_ms(captured_ms),
+            gaze,
+            error_radius: 0.25,
+            confidence: 0.9,
+            flags: Flags::FIXATION,
+            distance_mm: None,
+            head: None,
+        }
+    }
+
+    fn lost() -> Result<ScreenPoint, String> {
+        Err("No face.".into())
+    }
+
+    fn predicted(target: Timestamp) -> Option<Predicted> {
+        Some(Predicted {
+            point: ScreenPoint::new(target.as_nanos() as f64, 0.0),
+            error_radius: 0.125,
+            held: false,
+        })
+    }
+
+    /// A hub with one started session for each target.
+    fn hub(targets: &[Target]) -> Hub {
+        let folder = std::path::Path::new("/nonexistent");
+        let hub = Hub::new(Memory::new(folder), false, None);
+        for target in targets {
+            let client = Client {
+                owner: ":1.1".into(),
+                app_name: "test".into(),
+                process_id: 1,
+            };
+            let options = SessionOptions {
+                target: *target,
+                ..SessionOptions::default()
+            };
+            let id = hub.add_session(client, options, |_| Ok(test_exits().0)).expect("room");
+            hub.set_started(id, ":1.1", true).expect("the owner");
+        }
+        hub
+    }
+
+    #[test]
+    fn each_session_gets_its_own_forecast_and_each_target_is_asked_for_once() {
+        let ms = Duration::from_millis;
+        let targets = [
+            Target::AfterCapture(ms(50)),
+            Target::AfterPublishing(ms(30)),
+            Target::AfterCapture(ms(50)),
+        ];
+        let hub = hub(&targets);
+        let mut reporter = Reporter::default();
+        let mut asked = Vec::new();
+        let gaze = ScreenPoint::new(0.25, 0.75);
+        let batch = reporter.records(&mut hub.lock(), &seen(1_000, Ok(gaze)), at_ms(1_010), |target| {
+            asked.push(target);
+            predicted(target)
+        });
+        assert_eq!(asked, [at_ms(1_050), at_ms(1_040)]);
+        let records: Vec<Record> = batch.iter().map(|delivery| delivery.record).collect();
+        let horizons: Vec<u64> = records.iter().map(|record| record.target_ns / 1_000_000).collect();
+        assert_eq!(horizons, [1_050, 1_040, 1_050]);
+        for record in records {
+            assert_eq!((record.gaze_x, record.gaze_y), (0.25, 0.75));
+            assert_eq!(record.forecast_x, record.target_ns as f64);
+            assert_eq!(record.error_radius, 0.125);
+            assert_eq!(record.flags, Flags::VALID | Flags::FIXATION);
+        }
+    }
+
+    #[test]
+    fn while_lost_five_records_a_second_tell_where_the_gaze_was() {
+        let hub = hub(&[Target::AfterCapture(Duration::ZERO)]);
+        let mut reporter = Reporter::default();
+        let gaze = ScreenPoint::new(0.25, 0.75);
+        reporter.records(&mut hub.lock(), &seen(0, Ok(gaze)), at_ms(0), predicted);
+        let mut sent = Vec::new();
+        for frame in 1..=60 {
+            let now = frame * 33;
+            sent.extend(reporter.records(&mut hub.lock(), &seen(now, lost()), at_ms(now), predicted));
+        }
+        assert!((9..=11).contains(&sent.len()), "{} in two seconds", sent.len());
+        for (number, delivery) in sent.iter().enumerate() {
+            let record = &delivery.record;
+            assert_eq!(record.sequence, number as u64 + 1);
+            assert_eq!((record.forecast_x, record.forecast_y), (0.25, 0.75));
+            assert!(!record.is_valid() && record.flags.contains(Flags::FORECAST_HELD));
+        }
+        let again = reporter.records(&mut hub.lock(), &seen(2_000, Ok(gaze)), at_ms(2_000), predicted);
+        assert!(again[0].record.is_valid(), "the gaze is told at once when it is back");
+    }
+
+    #[test]
+    fn a_blink_is_no_news_and_a_lost_face_is() {
+        let hub = hub(&[]);
+        let mut reporter = Reporter::default();
+        let mut say = |ms: u64, gaze: Result<ScreenPoint, String>| {
+            let seen = seen(ms, gaze);
+            let news = reporter.news(&seen, at_ms(ms));
+            reporter.records(&mut hub.lock(), &seen, at_ms(ms), predicted);
+            news
+        };
+        assert_eq!(say(0, Ok(ScreenPoint::CENTRE)), Some(None));
+        assert_eq!(say(33, Ok(ScreenPoint::CENTRE)), None);
+        assert_eq!(say(66, lost()), None);
+        assert_eq!(say(366, lost()), None);
+        assert_eq!(say(466, lost()), Some(Some("No face.".to_owned())));
+        assert_eq!(say(500, lost()), None);
+        assert_eq!(say(533, Ok(ScreenPoint::CENTRE)), Some(None));
     }
 }

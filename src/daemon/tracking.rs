@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::capturing::Captured;
 use super::hub::Hub;
-use super::publishing::{Batch, hand_over};
+use super::publishing::Outbox;
 use super::readers::FrameMessage;
-use super::reporting::{Observation, Predicted, Reporter};
+use super::reporting::{Moved, Observation, Predicted, Reporter};
 use crate::bus::frames::{FrameHeader, encode_header};
 use crate::capture::SourceInfo;
 use crate::clock::Timestamp;
@@ -23,6 +23,8 @@ pub trait Tracker {
     fn describe(&self) -> FrameHeader;
     fn coast(&mut self, now: Timestamp) -> Option<Observation>;
     fn forecast(&self, target: Timestamp) -> Option<Predicted>;
+    /// The next movement that began or ended.
+    fn pop_movement(&mut self) -> Option<Moved>;
 }
 
 /// A tracker is left whole by whoever panics: the daemon ends then anyway.
@@ -31,7 +33,7 @@ fn lock<T>(tracker: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Runs until the slot is closed.
-pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>, batches: &Latest<Batch>) {
+pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>, outbox: &Outbox) {
     let mut reporter = Reporter::default();
     let mut source: Option<Arc<SourceInfo>> = None;
     loop {
@@ -75,9 +77,15 @@ pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>
                 _ => continue,
             },
         };
+        while let Some(movement) = tracker.pop_movement() {
+            for session in hub.lock().started_sessions() {
+                outbox.put_movement(Arc::clone(&session.exits), movement.arguments(session.movements));
+                session.movements += 1;
+            }
+        }
         let batch = reporter.records(&mut hub.lock(), &seen, hub.now(), |target| tracker.forecast(target));
         if !batch.is_empty() {
-            hand_over(batches, batch);
+            outbox.put(batch);
         }
     }
 }

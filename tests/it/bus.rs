@@ -326,3 +326,138 @@ fn frames_come_over_a_socket_until_it_is_closed() {
     eventually("the camera is closed", || !camera_is_open(&manager));
     assert!(manager.clients().expect("a property").is_empty());
 }
+
+#[test]
+fn records_come_over_the_stream_and_stand_in_the_memory_file() {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed(&desk.empty_recording(60));
+    let client = desk.client();
+    let options = SessionOptions {
+        signals: false,
+        ..SessionOptions::default()
+    };
+    let mut session = client.session(&options).expect("a session");
+    let mut stream = session.open_stream().expect("a stream");
+    let latest = session.open_latest().expect("a memory file");
+    assert_eq!(latest.read(), None, "nothing was published yet");
+    session.start().expect("starts");
+    for expected in 0..3 {
+        let Ok(Received::Sample(sample)) = stream.receive(PATIENCE) else {
+            panic!("no record")
+        };
+        assert_eq!(sample.record.sequence, expected);
+        assert!(latest.read().is_some_and(|record| record.sequence >= expected));
+    }
+    assert_eq!(
+        session.receive(std::time::Duration::ZERO),
+        Received::TimedOut,
+        "no signals were wanted"
+    );
+    assert_eq!(session.dropped().expect("a property"), 0);
+    let last = latest.read();
+    drop(session);
+    while stream.receive(PATIENCE).expect("the end") != Received::Ended {}
+    assert!(latest.read().map(|record| record.sequence) >= last.map(|record| record.sequence));
+}
+
+#[test]
+fn recentering_needs_a_gaze_and_a_point_on_the_screen() {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed(&desk.empty_recording(60));
+    let client = desk.client();
+    let control = client.control().expect("a proxy");
+    assert_eq!(
+        refusal(control.recenter(1.5, 0.5, 0)),
+        "org.gazed.Gaze1.Error.InvalidArgument"
+    );
+    assert_eq!(
+        refusal(control.recenter(f64::NAN, 0.5, 0)),
+        "org.gazed.Gaze1.Error.InvalidArgument"
+    );
+    assert_eq!(
+        refusal(control.recenter(0.5, 0.5, u64::MAX)),
+        "org.gazed.Gaze1.Error.NotNow"
+    );
+}
+
+#[test]
+fn profiles_are_refused_by_name() {
+    let desk = Desk::new();
+    let profiles = desk.path("data/gazed/profiles");
+    std::fs::create_dir_all(&profiles).expect("a folder");
+    std::fs::write(profiles.join("broken.toml"), "format = ").expect("writes");
+    let gazed = desk.start_gazed(&desk.empty_recording(60));
+    let client = desk.client();
+    let control = client.control().expect("a proxy");
+    assert_eq!(control.profiles().expect("a property"), ["broken"]);
+    assert_eq!(
+        refusal(control.use_profile("nobody")),
+        "org.gazed.Gaze1.Error.NoSuchProfile"
+    );
+    assert_eq!(
+        refusal(control.use_profile("../../etc/passwd")),
+        "org.gazed.Gaze1.Error.InvalidArgument"
+    );
+    assert_eq!(refusal(control.use_profile("broken")), "org.gazed.Gaze1.Error.Failed");
+    assert_eq!(
+        refusal(control.delete_profile("nobody")),
+        "org.gazed.Gaze1.Error.NoSuchProfile"
+    );
+    control.delete_profile("broken").expect("deletes");
+    assert!(std::fs::read_dir(&profiles).expect("a folder").next().is_none());
+    assert_ends_cleanly(gazed);
+}
+
+#[test]
+fn a_damaged_profile_costs_the_calibration_and_not_the_service() {
+    let desk = Desk::new();
+    let profiles = desk.path("data/gazed/profiles");
+    std::fs::create_dir_all(&profiles).expect("a folder");
+    std::fs::write(profiles.join("default.toml"), "format = 1\nname = 7").expect("writes");
+    let gazed = desk.start_gazed(&desk.empty_recording(60));
+    let manager = desk.client().manager().expect("a proxy");
+    assert_eq!(manager.profile().expect("a property"), "");
+    assert!(manager.calibration().expect("a property").is_empty());
+    gazed.signal(Signal::TERM);
+    let (status, said) = gazed.ended();
+    assert!(status.success() && said.contains("default.toml is damaged"), "{said}");
+    let kept = std::fs::read_to_string(profiles.join("default.toml")).expect("still there");
+    assert_eq!(kept, "format = 1\nname = 7", "nothing is lost");
+}
+
+#[test]
+fn one_calibration_at_a_time_and_it_ends_with_its_owner() {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed(&desk.empty_recording(60));
+    let (client, other) = (desk.client(), desk.client());
+    let manager = other.manager().expect("a proxy");
+    let calibration = client.calibration().expect("begins");
+    eventually("the camera is open", || camera_is_open(&manager));
+    assert_eq!(manager.clients().expect("a property")[0].2, "calibration");
+    let control = other.control().expect("a proxy");
+    assert_eq!(
+        refusal(control.begin_calibration(HashMap::new())),
+        "org.gazed.Gaze1.Error.NotNow"
+    );
+    assert_eq!(refusal(calibration.fit()), "org.gazed.Gaze1.Error.NotNow");
+    assert_eq!(refusal(calibration.commit("new")), "org.gazed.Gaze1.Error.NotNow");
+    assert_eq!(
+        refusal(calibration.add_target(2.0, 0.5, 0, 1)),
+        "org.gazed.Gaze1.Error.InvalidArgument"
+    );
+    assert_eq!(
+        refusal(calibration.add_target(0.5, 0.5, 5, 5)),
+        "org.gazed.Gaze1.Error.InvalidArgument"
+    );
+    let (accepted, reason) = calibration.add_target(0.5, 0.5, 1, 2).expect("answers");
+    assert!(!accepted && reason.contains("pictures"), "{reason}");
+    eventually("somebody should sit down", || {
+        calibration.advice().expect("a property").contains("No face")
+    });
+    assert!(!calibration.face_visible().expect("a property"));
+    drop((calibration, client));
+    eventually("the camera is closed", || !camera_is_open(&manager));
+    let again = other.calibration().expect("the first one was aborted");
+    again.abort().expect("aborts");
+    eventually("the camera is closed", || !camera_is_open(&manager));
+}

@@ -2,3 +2,4 @@
 
 mod bus;
 mod desk;
+mod foreign;

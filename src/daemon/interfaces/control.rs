@@ -13,10 +13,12 @@ use crate::bus::error::{Error, Result};
 use crate::bus::names::{CALIBRATION_PATH_PREFIX, MANAGER_PATH};
 use crate::bus::options::get;
 use crate::calibration::profile::ProfileError;
+use crate::clock::Timestamp;
 use crate::daemon::claims::{Client, Purpose};
 use crate::daemon::hub::Hub;
 use crate::daemon::live::{Live, Shown};
 use crate::daemon::readers;
+use crate::geometry::ScreenPoint;
 
 pub struct Control {
     hub: Arc<Hub>,
@@ -59,6 +61,20 @@ impl Control {
     /// Ends the pause; the camera opens again where a client wants it.
     fn resume(&self) -> Result<()> {
         self.set_paused(false)
+    }
+
+    /// The user looked at the point (x, y), normalised, at that moment on CLOCK_MONOTONIC (at most ten seconds ago): shifts
+    /// the map by its drift, until another profile is used.
+    fn recenter(&self, x: f64, y: f64, when_ns: u64) -> Result<()> {
+        if !(0.0..=1.0).contains(&x) || !(0.0..=1.0).contains(&y) {
+            return Err(Error::InvalidArgument(format!(
+                "the point ({x}, {y}) is not on the screen: both must be from 0 to 1"
+            )));
+        }
+        let when = Timestamp::from_nanos(when_ns);
+        self.live()
+            .recenter(ScreenPoint::new(x, y), when)
+            .map_err(Error::NotNow)
     }
 
     /// Uses a stored calibration from now on.

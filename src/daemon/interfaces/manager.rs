@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
@@ -15,7 +14,8 @@ use crate::bus::names::{INTERFACE_VERSION, MANAGER_INTERFACE, MANAGER_PATH, SESS
 use crate::bus::options::SessionOptions;
 use crate::bus::proxies::ClientFacts;
 use crate::daemon::claims::Client;
-use crate::daemon::hub::{Exits, Facts, Hub};
+use crate::daemon::exits::Exits;
+use crate::daemon::hub::{Facts, Hub};
 
 pub struct Manager {
     hub: Arc<Hub>,
@@ -54,11 +54,7 @@ impl Manager {
         let id = self.hub.add_session(client, options, |id| {
             let destination = zbus::names::UniqueName::try_from(owner.to_owned()).map_err(zbus::Error::from)?;
             let emitter = SignalEmitter::new(connection, format!("{SESSION_PATH_PREFIX}{id}"))?;
-            Ok(Exits {
-                emitter: emitter.set_destination(destination.into()),
-                signals,
-                dropped: AtomicU64::new(0),
-            })
+            Ok(Exits::new(emitter.set_destination(destination.into()), signals))
         })?;
         let server = connection.object_server();
         let path = OwnedObjectPath::try_from(format!("{SESSION_PATH_PREFIX}{id}")).map_err(zbus::Error::from)?;
