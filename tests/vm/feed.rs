@@ -42,7 +42,7 @@ fn main() -> io::Result<()> {
     );
 
     let mut due = Instant::now();
-    let mut free: Vec<u32> = (0..BUFFERS).collect();
+    let mut free: Vec<u32> = (0_u32..).take(feed.buffers.len()).collect();
     for index in 0_usize.. {
         let mode = std::fs::read_to_string(mode_file).unwrap_or_default();
         let mode = mode.trim();

@@ -44,31 +44,14 @@ pub fn cameras() -> Vec<CameraInfo> {
     numbers.into_iter().filter_map(camera).collect()
 }
 
-/// Formats, sizes and rates of one camera, one line each, for people.
+/// Formats, sizes and rates of one camera, for people: one line for each format and size, the last one for formats that
+/// gazed cannot read.
 ///
 /// # Errors
 /// Where the device cannot be opened or asked.
 pub fn describe_modes(camera: &CameraInfo) -> io::Result<Vec<String>> {
     let modes = V4lDevice::open(&camera.device)?.modes()?;
-    let chosen = mode::choose(&modes, mode::Wish::default());
-    Ok(modes
-        .iter()
-        .map(|offer| {
-            let rate = offer
-                .interval
-                .map_or("?".to_string(), |interval| format!("{:.4}", interval.rate_hz()));
-            let rate = rate.trim_end_matches('0').trim_end_matches('.');
-            let note = match (chosen.as_ref() == Some(offer), mode::decoding(offer.format)) {
-                (true, _) => "  (gazed's choice)",
-                (false, None) => "  (not readable by gazed)",
-                (false, Some(_)) => "",
-            };
-            format!(
-                "{} {}x{} at {rate} Hz{note}",
-                offer.format, offer.width_px, offer.height_px
-            )
-        })
-        .collect())
+    Ok(mode::describe(&modes))
 }
 
 fn camera(number: u32) -> Option<CameraInfo> {

@@ -140,6 +140,45 @@ pub fn format_names(modes: &[Mode]) -> String {
     }
 }
 
+/// One line for each readable format and size, and one for all formats that cannot be read.
+pub fn describe(modes: &[Mode]) -> Vec<String> {
+    let (readable, odd): (Vec<Mode>, Vec<Mode>) = modes.iter().partition(|mode| decoding(mode.format).is_some());
+    let mut lines: Vec<String> = readable
+        .chunk_by(|a, b| (a.format, a.width_px, a.height_px) == (b.format, b.width_px, b.height_px))
+        .map(|same| {
+            let rates: Vec<String> = same.iter().map(|mode| rate_text(mode.interval)).collect();
+            format!(
+                "{} {}x{} at {} Hz",
+                same[0].format,
+                same[0].width_px,
+                same[0].height_px,
+                rates.join(", ")
+            )
+        })
+        .collect();
+    if !odd.is_empty() {
+        lines.push(format!("not readable by gazed: {}", format_names(&odd)));
+    }
+    if let Some(chosen) = choose(modes, Wish::default()) {
+        lines.push(format!(
+            "gazed chooses {} {}x{} at {} Hz",
+            chosen.format,
+            chosen.width_px,
+            chosen.height_px,
+            rate_text(chosen.interval)
+        ));
+    }
+    lines
+}
+
+fn rate_text(interval: Option<super::device::Interval>) -> String {
+    let Some(interval) = interval else {
+        return "?".to_string();
+    };
+    let text = format!("{:.2}", interval.rate_hz());
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -223,6 +262,27 @@ mod tests {
             format: None,
         };
         assert_eq!(choose(&webcam(), wish), Some(mode(b"YUYV", 1920, 1080, (1, 5))));
+    }
+
+    #[test]
+    fn modes_are_described_with_all_their_rates() {
+        let modes = [
+            mode(b"YUYV", 640, 480, (1, 30)),
+            mode(b"YUYV", 640, 480, (2, 25)),
+            mode(b"H264", 0, 0, (1, 30)),
+            Mode {
+                interval: None,
+                ..mode(b"MJPG", 320, 240, (1, 1))
+            },
+        ];
+        let lines = describe(&modes);
+        let expected = [
+            "YUYV 640x480 at 30, 12.5 Hz",
+            "MJPG 320x240 at ? Hz",
+            "not readable by gazed: H264",
+            "gazed chooses YUYV 640x480 at 30 Hz",
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]

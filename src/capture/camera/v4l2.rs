@@ -22,7 +22,7 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 
 use super::device::{Agreed, BufferFacts, FourCc, Interval, Look, Mode, VideoDevice};
-use super::mode::sizes_in_range;
+use super::mode::{decoding, sizes_in_range};
 
 /// `V4L2_CID_EXPOSURE_AUTO_PRIORITY`, shown by tools as `exposure_dynamic_framerate`.
 const VARIES_RATE_CONTROL: u32 = 0x009a_0903;
@@ -112,6 +112,16 @@ impl VideoDevice for V4lDevice {
         let mut modes = Vec::new();
         for format in self.device.enum_formats()? {
             let fourcc = format.fourcc;
+            if decoding(FourCc(fourcc.repr)).is_none() {
+                // Named in messages, but never asked for its sizes: some drivers list dozens of such formats.
+                modes.push(Mode {
+                    format: FourCc(fourcc.repr),
+                    width_px: 0,
+                    height_px: 0,
+                    interval: None,
+                });
+                continue;
+            }
             let mut sizes = Vec::new();
             for entry in self.device.enum_framesizes(fourcc).unwrap_or_default() {
                 match entry.size {
