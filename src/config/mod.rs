@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::forecast::Method;
 use crate::geometry::{Screen, Setup};
 
 mod keys;
@@ -17,6 +18,7 @@ mod keys;
 pub struct Config {
     pub camera: CameraConfig,
     pub screen: ScreenConfig,
+    pub forecast: ForecastConfig,
     pub clients: ClientsConfig,
     pub profile: ProfileConfig,
     pub service: ServiceConfig,
@@ -123,6 +125,12 @@ impl Default for ProfileConfig {
             name: "default".to_string(),
         }
     }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ForecastConfig {
+    pub method: Method,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -88,6 +88,7 @@ pub struct Live {
     profiles: Profiles,
     /// The geometry that the configuration describes; a source that knows its own wins.
     configured: Setup,
+    method: Method,
     stills: bool,
     pipeline: Pipeline,
     profile: Option<Profile>,
@@ -111,12 +112,13 @@ impl Live {
         let weights = models.map_or(Weights::BuiltIn, Weights::Folder);
         let weights_version = weights.version()?;
         let configured = config.setup();
-        let pipeline = Pipeline::new(&weights, configured, false, Method::default(), Mapping::default())?;
+        let pipeline = Pipeline::new(&weights, configured, false, config.forecast.method, Mapping::default())?;
         Ok(Self {
             weights,
             weights_version,
             profiles,
             configured,
+            method: config.forecast.method,
             stills: false,
             pipeline,
             profile: None,
@@ -204,7 +206,7 @@ impl Live {
             Some(profile) => Mapping::Fitted(Box::new(profile.fit(&setup)?)),
             None => Mapping::default(),
         };
-        self.pipeline = Pipeline::new(&self.weights, setup, stills, Method::default(), mapping)
+        self.pipeline = Pipeline::new(&self.weights, setup, stills, self.method, mapping)
             .context("the nets that worked before do not now")?;
         self.stills = stills;
         Ok(())
