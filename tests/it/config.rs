@@ -1,0 +1,127 @@
+//! The configuration from outside: what is wrong in it is said before anything is started.
+
+use std::fs;
+use std::process::Output;
+
+use gazed::bus::options::SessionOptions;
+
+use crate::desk::Desk;
+
+fn gazed_with(desk: &Desk, config: &str) -> Output {
+    let file = desk.path("config.toml");
+    fs::write(&file, config).expect("a file");
+    desk.gazed("synthetic")
+        .arg("--config")
+        .arg(&file)
+        .output()
+        .expect("gazed runs")
+}
+
+fn assert_refused(output: &Output, parts: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in parts {
+        assert!(said.contains(part), "`{part}` is missing from: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+    let desk = Desk::new();
+    let refused = gazed_with(&desk, "[camera]\nfield_of_veiw_deg = 60\n");
+    assert_refused(
+        &refused,
+        &[
+            "config.toml",
+            "`camera.field_of_veiw_deg`",
+            "did you mean `camera.field_of_view_deg`?",
+        ],
+    );
+    let refused = gazed_with(&desk, "[screne]\nsize_px = [1, 1]\n");
+    assert_refused(
+        &refused,
+        &["unknown key `screne.size_px`", "did you mean `screen.size_px`?"],
+    );
+}
+
+#[test]
+fn wrong_values_and_broken_files_are_refused() {
+    let desk = Desk::new();
+    assert_refused(
+        &gazed_with(&desk, "[camera]\nfield_of_view_deg = 400\n"),
+        &["camera.field_of_view_deg = 400"],
+    );
+    assert_refused(
+        &gazed_with(&desk, "[camera]\nframe_rate_hz = 'fast'\n"),
+        &["line 2", "fast"],
+    );
+    assert_refused(&gazed_with(&desk, "[camera\n"), &["config.toml", "line 1"]);
+    let missing = desk
+        .gazed("synthetic")
+        .arg("--config")
+        .arg(desk.path("absent"))
+        .output()
+        .expect("gazed runs");
+    assert_refused(&missing, &["cannot read the configuration", "absent"]);
+}
+
+#[test]
+fn the_users_own_file_is_found_under_xdg_config_home() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path("config/gazed")).expect("a folder");
+    fs::write(desk.path("config/gazed/config.toml"), "[profile]\nname = '../up'\n").expect("a file");
+    let output = desk.gazed("synthetic").output().expect("gazed runs");
+    assert_refused(&output, &["config/gazed/config.toml", "profile.name = \"../up\""]);
+}
+
+#[test]
+fn a_source_that_does_not_exist_is_wrong_usage() {
+    let desk = Desk::new();
+    let output = desk.gazed("webcam").output().expect("gazed runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("recording:PATH"), "{said}");
+}
+
+#[test]
+fn without_a_camera_the_list_says_what_to_do() {
+    let desk = Desk::new();
+    let output = desk.gazectl(&["cameras"]).output().expect("gazectl runs");
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !std::path::Path::new("/dev/video0").exists() {
+        assert!(
+            said.contains("Plug one in") && said.contains("--source synthetic"),
+            "{said}"
+        );
+    }
+    let output = desk.gazectl(&["cameras", "--json"]).output().expect("gazectl runs");
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let camera: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert!(camera["name"].is_string() && camera["id"].is_string());
+    }
+}
+
+#[test]
+fn without_a_camera_the_daemon_waits_and_says_so() {
+    if std::path::Path::new("/dev/video0").exists() {
+        eprintln!("skipped: this machine has a camera, which a test must not switch on");
+        return;
+    }
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed("camera");
+    let client = desk.client();
+    let session = client.session(&SessionOptions::default()).expect("a session");
+    session.start().expect("starts");
+    let manager = client.manager().expect("a proxy");
+    crate::desk::eventually("the state is no-camera", || {
+        manager.state().expect("a property") == "no-camera"
+    });
+    assert!(
+        manager
+            .state_detail()
+            .expect("a property")
+            .contains("plug one in, or use --source synthetic")
+    );
+}
