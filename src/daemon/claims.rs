@@ -90,10 +90,13 @@ impl Claims {
         }
     }
 
-    /// Fills in the process behind a claim.
-    pub fn identify(&mut self, id: u64, process_id: u32) {
+    /// Fills in the process behind a claim, and its executable where the client gave no name.
+    pub fn identify(&mut self, id: u64, process_id: u32, executable: String) {
         if let Some(claim) = self.claims.get_mut(&id) {
             claim.client.process_id = process_id;
+            if claim.client.app_name.is_empty() {
+                claim.client.app_name = executable;
+            }
         }
     }
 

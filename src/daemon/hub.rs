@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::claims::{Claims, Client, Purpose};
 use super::exits::Exits;
@@ -12,6 +13,7 @@ use super::keeper::{Action, Keeper};
 use super::live::Shown;
 use super::memory::{Memory, Remembered};
 use super::pacing::Pacer;
+use super::policy::Gate;
 use super::readers::FrameReader;
 use crate::bus::error::{Error, Result};
 use crate::bus::options::SessionOptions;
@@ -62,10 +64,15 @@ pub struct Shared {
     pub camera_name: String,
     pub stats: Stats,
     pub calibrated: Option<Shown>,
+    /// Since when the tracking thread has been at its present frame; `None` while it waits for one.
+    pub tracking_since: Option<Timestamp>,
     pub stop: Option<Stop>,
 }
 
 impl Shared {
+    /// A frame takes milliseconds.
+    const HUNG_AFTER: Duration = Duration::from_secs(10);
+
     pub fn facts(&self) -> Facts {
         let (state, state_detail) = self.keeper.state();
         Facts {
@@ -76,6 +83,14 @@ impl Shared {
             clients: self.claims.clients(),
             calibrated: self.calibrated.clone(),
         }
+    }
+
+    /// Frames are tracked, or there is a good reason why not: what the watchdog wants to know.
+    pub fn is_healthy(&self, now: Timestamp) -> bool {
+        let hangs = self
+            .tracking_since
+            .is_some_and(|since| now.saturating_since(since) >= Self::HUNG_AFTER);
+        !hangs && !self.keeper.is_stuck(now)
     }
 
     /// The sessions that receive records.
@@ -92,7 +107,12 @@ impl Shared {
 #[derive(Debug)]
 pub enum News {
     Stop(Stop),
-    Changed { action: Option<Action>, facts: Facts },
+    Changed {
+        action: Option<Action>,
+        facts: Facts,
+    },
+    /// Nothing for as long as the supervisor was ready to wait.
+    Quiet,
 }
 
 #[derive(Debug)]
@@ -100,11 +120,14 @@ pub struct Hub {
     shared: Mutex<Shared>,
     changed: Condvar,
     memory: Mutex<Memory>,
+    gate: Gate,
     clock: MonotonicClock,
 }
 
 impl Hub {
-    pub fn new(memory: Memory, paused: bool, calibrated: Option<Shown>) -> Self {
+    /// The privacy switch stands as it is remembered.
+    pub fn new(memory: Memory, gate: Gate, calibrated: Option<Shown>) -> Self {
+        let paused = memory.recall().paused;
         Self {
             shared: Mutex::new(Shared {
                 claims: Claims::default(),
@@ -114,10 +137,12 @@ impl Hub {
                 camera_name: String::new(),
                 stats: Stats::default(),
                 calibrated,
+                tracking_since: None,
                 stop: None,
             }),
             changed: Condvar::new(),
             memory: Mutex::new(memory),
+            gate,
             clock: MonotonicClock,
         }
     }
@@ -142,6 +167,16 @@ impl Hub {
         result
     }
 
+    /// Who may read the gaze.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// What a restart would find.
+    pub fn remembered(&self) -> Remembered {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).recall()
+    }
+
     /// Changes what a restart is to find.
     pub fn remember(&self, change: impl FnOnce(&mut Remembered)) -> anyhow::Result<()> {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,8 +192,9 @@ impl Hub {
         });
     }
 
-    /// Waits until there is something to do or to announce. For the supervisor alone: it is to do what is returned.
-    pub fn next_news(&self, announced: &Facts) -> News {
+    /// Waits, for `patience` at most, until there is something to do or to announce. For the supervisor alone: it is to do what is returned.
+    pub fn next_news(&self, announced: &Facts, patience: Duration) -> News {
+        let give_up = self.now() + patience;
         let mut shared = self.lock();
         loop {
             if let Some(stop) = shared.stop {
@@ -170,13 +206,12 @@ impl Hub {
             if action.is_some() || facts != *announced {
                 return News::Changed { action, facts };
             }
-            shared = match shared.keeper.wake_at() {
-                Some(wake_at) => {
-                    let waited = self.changed.wait_timeout(shared, wake_at.saturating_since(now));
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner),
-            };
+            if now >= give_up {
+                return News::Quiet;
+            }
+            let wake_at = shared.keeper.wake_at().map_or(give_up, |wake_at| wake_at.min(give_up));
+            let waited = self.changed.wait_timeout(shared, wake_at.saturating_since(now));
+            shared = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

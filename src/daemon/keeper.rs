@@ -50,12 +50,16 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq)]
 enum Device {
     Closed,
-    Opening,
+    Opening {
+        since: Timestamp,
+    },
     Open {
         since: Timestamp,
     },
     /// Told to close; it still has to say that it did.
-    Closing,
+    Closing {
+        since: Timestamp,
+    },
     /// It failed; the reason stays until a picture comes again.
     Failed {
         retry_at: Timestamp,
@@ -88,6 +92,8 @@ impl Keeper {
     const FIRST_RETRY: Duration = Duration::from_millis(250);
     /// The longest wait, so that pictures come again within three seconds of a camera's return.
     const LONGEST_RETRY: Duration = Duration::from_secs(2);
+    /// No driver takes so long to open or close.
+    const STUCK_AFTER: Duration = Duration::from_secs(20);
     /// A camera that ran this long and fails is tried again at once, as if it had never failed.
     const PROVEN_AFTER: Duration = Duration::from_secs(5);
 
@@ -114,7 +120,7 @@ impl Keeper {
 
     /// The camera was opened.
     pub fn opened(&mut self, now: Timestamp) {
-        if self.device == Device::Opening {
+        if matches!(self.device, Device::Opening { .. }) {
             self.device = Device::Open { since: now };
         }
     }
@@ -129,7 +135,7 @@ impl Keeper {
 
     /// The camera is closed: because it was told to (`None`), or by itself.
     pub fn ended(&mut self, now: Timestamp, error: Option<CaptureError>) {
-        let asked = self.device == Device::Closing;
+        let asked = matches!(self.device, Device::Closing { .. });
         let proven = matches!(self.device, Device::Open { since } if now.saturating_since(since) >= Self::PROVEN_AFTER);
         self.sight = None;
         self.device = match error {
@@ -156,14 +162,14 @@ impl Keeper {
     pub fn decide(&mut self, now: Timestamp) -> Option<Action> {
         let should_run = self.wanted && !self.paused;
         match self.device {
-            Device::Opening | Device::Open { .. } if !should_run => {
-                self.device = Device::Closing;
+            Device::Opening { .. } | Device::Open { .. } if !should_run => {
+                self.device = Device::Closing { since: now };
                 self.forget_failures();
                 self.sight = None;
                 Some(Action::Close)
             }
-            Device::Closed if should_run => self.open(),
-            Device::Failed { retry_at } if should_run && now >= retry_at => self.open(),
+            Device::Closed if should_run => self.open(now),
+            Device::Failed { retry_at } if should_run && now >= retry_at => self.open(now),
             Device::Failed { .. } | Device::Finished if !should_run => {
                 self.device = Device::Closed;
                 self.forget_failures();
@@ -173,8 +179,8 @@ impl Keeper {
         }
     }
 
-    fn open(&mut self) -> Option<Action> {
-        self.device = Device::Opening;
+    fn open(&mut self, now: Timestamp) -> Option<Action> {
+        self.device = Device::Opening { since: now };
         Some(Action::Open)
     }
 
@@ -193,7 +199,19 @@ impl Keeper {
 
     /// The property `CameraActive`.
     pub fn camera_active(&self) -> bool {
-        matches!(self.device, Device::Opening | Device::Open { .. } | Device::Closing)
+        let device = &self.device;
+        matches!(
+            device,
+            Device::Opening { .. } | Device::Open { .. } | Device::Closing { .. }
+        )
+    }
+
+    /// The device neither opens nor closes: only ending the process gets it back.
+    pub fn is_stuck(&self, now: Timestamp) -> bool {
+        match self.device {
+            Device::Opening { since } | Device::Closing { since } => now.saturating_since(since) >= Self::STUCK_AFTER,
+            _ => false,
+        }
     }
 
     /// The properties `State` and `StateDetail`.
@@ -265,6 +283,22 @@ mod tests {
         assert_eq!(keeper.decide(at_ms(2)), None, "two cameras at once would be busy");
         keeper.ended(at_ms(3), None);
         assert_eq!(keeper.decide(at_ms(3)), Some(Action::Open));
+    }
+
+    #[test]
+    fn a_device_that_never_opens_or_closes_is_stuck() {
+        let mut keeper = Keeper::new(false);
+        assert!(!keeper.is_stuck(at_ms(1_000_000)));
+        keeper.set_wanted(true);
+        keeper.decide(at_ms(0));
+        assert!(!keeper.is_stuck(at_ms(19_999)) && keeper.is_stuck(at_ms(20_000)));
+        keeper.opened(at_ms(20_000));
+        assert!(!keeper.is_stuck(at_ms(1_000_000)));
+        keeper.set_wanted(false);
+        keeper.decide(at_ms(1_000_000));
+        assert!(keeper.is_stuck(at_ms(1_020_000)));
+        keeper.ended(at_ms(1_020_001), None);
+        assert!(!keeper.is_stuck(at_ms(1_020_001)));
     }
 
     #[test]

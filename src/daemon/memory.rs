@@ -1,5 +1,6 @@
 //! What the daemon remembers over a restart: the privacy switch, and the profile in use.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -14,6 +15,8 @@ pub struct Remembered {
     pub paused: bool,
     /// The profile last chosen; `None` where none ever was.
     pub profile: Option<String>,
+    /// Executables that the user allowed to read the gaze when asked.
+    pub allowed: BTreeSet<PathBuf>,
 }
 
 /// The file `state.toml` in the folder for state.
@@ -35,7 +38,7 @@ impl Memory {
     pub fn recall(&self) -> Remembered {
         let paused = Remembered {
             paused: true,
-            profile: None,
+            ..Remembered::default()
         };
         let text = match std::fs::read_to_string(&self.file) {
             Ok(text) => text,
@@ -70,6 +73,7 @@ mod tests {
         let remembered = Remembered {
             paused: true,
             profile: Some("desk".into()),
+            allowed: BTreeSet::from(["/usr/bin/game".into()]),
         };
         memory.remember(&remembered).expect("writes");
         assert_eq!(memory.recall(), remembered);

@@ -20,6 +20,7 @@ mod live;
 mod log;
 mod memory;
 mod pacing;
+mod policy;
 mod publishing;
 mod readers;
 mod reporting;
@@ -41,6 +42,7 @@ use self::capturing::Opener;
 use self::hub::{Hub, Stop};
 use self::live::Live;
 use self::memory::Memory;
+use self::policy::Gate;
 use self::publishing::Outbox;
 use crate::bus::names::{BUS_NAME, MANAGER_PATH};
 use crate::calibration::profile::{ProfileError, Profiles};
@@ -108,7 +110,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let remembered = memory.recall();
     let name = remembered.profile.unwrap_or_else(|| config.profile.name.clone());
     load_profile(&mut live, &name);
-    let hub = Arc::new(Hub::new(memory, remembered.paused, live.shown()));
+    let hub = Arc::new(Hub::new(memory, Gate::new(&config.clients), live.shown()));
     let live = Arc::new(Mutex::new(live));
     watching::watch_signals(Arc::clone(&hub))?;
 

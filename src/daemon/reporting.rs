@@ -203,10 +203,12 @@ impl Reporter {
 mod tests {
     use super::*;
     use crate::bus::options::{SessionOptions, Target};
+    use crate::config::ClientsConfig;
     use crate::daemon::claims::Client;
     use crate::daemon::exits::test_exits;
     use crate::daemon::hub::Hub;
     use crate::daemon::memory::Memory;
+    use crate::daemon::policy::Gate;
 
     fn at_ms(ms: u64) -> Timestamp {
         Timestamp::from_nanos(ms * 1_000_000)
@@ -239,7 +241,8 @@ mod tests {
     /// A hub with one started session for each target.
     fn hub(targets: &[Target]) -> Hub {
         let folder = std::path::Path::new("/nonexistent");
-        let hub = Hub::new(Memory::new(folder), false, None);
+        let gate = Gate::new(&ClientsConfig::default());
+        let hub = Hub::new(Memory::new(folder), gate, None);
         for target in targets {
             let client = Client {
                 owner: ":1.1".into(),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sd_notify::NotifyState;
+
 use super::capturing::{Capture, Captured, Opener};
 use super::hub::{Facts, Hub, News, Stop};
 use super::interfaces::announce;
@@ -18,8 +20,17 @@ pub fn supervise(
     mut announced: Facts,
 ) -> Stop {
     let mut running: Option<Capture> = None;
+    // Two chances before systemd's patience ends.
+    let feeding = sd_notify::watchdog_enabled().map(|limit| limit / 3);
     loop {
-        let (action, facts) = match hub.next_news(&announced) {
+        if feeding.is_some()
+            && hub.lock().is_healthy(hub.now())
+            && let Err(error) = sd_notify::notify(&[NotifyState::Watchdog])
+        {
+            tracing::debug!(%error, "the watchdog was not fed");
+        }
+        let (action, facts) = match hub.next_news(&announced, feeding.unwrap_or(super::NO_TIMEOUT)) {
+            News::Quiet => continue,
             News::Stop(stop) => {
                 if let Some(capture) = running {
                     capture.join();

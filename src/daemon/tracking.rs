@@ -64,7 +64,9 @@ pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>
                     reporter.forget_said();
                     source = Some(Arc::clone(&captured.source));
                 }
+                hub.lock().tracking_since = Some(hub.now());
                 let seen = tracker.step(&captured.frame);
+                hub.lock().tracking_since = None;
                 if let Some(sight) = reporter.news(&seen, hub.now()) {
                     hub.change(|shared, _| shared.keeper.saw(sight));
                 }

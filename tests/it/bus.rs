@@ -461,3 +461,50 @@ fn one_calibration_at_a_time_and_it_ends_with_its_owner() {
     again.abort().expect("aborts");
     eventually("the camera is closed", || !camera_is_open(&manager));
 }
+
+/// Open file descriptors and threads of a process.
+fn holds(process: &Running) -> (usize, usize) {
+    let count = |what: &str| {
+        let folder = format!("/proc/{}/{what}", process.0.id());
+        std::fs::read_dir(folder).expect("the process runs").count()
+    };
+    (count("fd"), count("task"))
+}
+
+/// `GAZED_KILLS=200` kills so many; the test itself a few.
+#[test]
+fn clients_killed_at_any_moment_leave_nothing_behind() {
+    let kills = std::env::var("GAZED_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(12_u64);
+    let desk = Desk::new();
+    let gazed = desk.start_gazed(&desk.empty_recording(60));
+    let client = desk.client();
+    let manager = client.manager().expect("a proxy");
+    // The first session makes the threads and sockets that stay.
+    let mut first = session(&client);
+    first.start().expect("starts");
+    next(&mut first);
+    drop(first);
+    eventually("the camera is closed", || !camera_is_open(&manager));
+    let before = holds(&gazed);
+    for number in 0..kills {
+        let watch = desk
+            .gazectl(&["watch", "--json"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let watch = Running(watch.expect("gazectl starts"));
+        // Spread over the start of the program, its calls and its waiting (the golden ratio visits all of it evenly).
+        let moment = (number as f64 * 0.618_034).fract() * 0.15;
+        std::thread::sleep(std::time::Duration::from_secs_f64(moment));
+        drop(watch);
+    }
+    eventually("nobody is watching", || {
+        manager.clients().expect("a property").is_empty()
+    });
+    eventually("the camera is closed", || !camera_is_open(&manager));
+    eventually("nothing leaked", || holds(&gazed) == before);
+    assert_ends_cleanly(gazed);
+}

@@ -14,7 +14,8 @@ fn own_interfaces(xml: &str) -> String {
     let mut own = String::new();
     let mut inside = false;
     for line in xml.lines() {
-        inside |= line.contains("<interface name=\"org.gazed.");
+        // Deeper ones belong to the objects below, which describe themselves.
+        inside |= line.starts_with("  <interface name=\"org.gazed.");
         if inside {
             own += line;
             own.push('\n');

@@ -4,4 +4,5 @@ mod bus;
 mod config;
 mod desk;
 mod foreign;
+mod policy;
 mod recording;

@@ -8,7 +8,7 @@ use zbus::message::Header;
 use zbus::zvariant::{OwnedFd, OwnedObjectPath, OwnedValue};
 use zbus::{Connection, ObjectServer, interface};
 
-use super::{Calibration, process_id, release, sender};
+use super::{Calibration, admit, executable, process_id, release, sender};
 use crate::bus::error::{Error, Result};
 use crate::bus::names::{CALIBRATION_PATH_PREFIX, MANAGER_PATH};
 use crate::bus::options::get;
@@ -54,18 +54,36 @@ impl Control {
 #[interface(name = "org.gazed.Gaze1.Control")]
 impl Control {
     /// The privacy switch: closes the camera, whatever clients want, until Resume is called. Survives a restart.
-    fn pause(&self) -> Result<()> {
+    async fn pause(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<()> {
+        admit(&self.hub, connection, &header).await?;
         self.set_paused(true)
     }
 
     /// Ends the pause; the camera opens again where a client wants it.
-    fn resume(&self) -> Result<()> {
+    async fn resume(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<()> {
+        admit(&self.hub, connection, &header).await?;
         self.set_paused(false)
     }
 
     /// The user looked at the point (x, y), normalised, at that moment on CLOCK_MONOTONIC (at most ten seconds ago): shifts
     /// the map by its drift, until another profile is used.
-    fn recenter(&self, x: f64, y: f64, when_ns: u64) -> Result<()> {
+    async fn recenter(
+        &self,
+        x: f64,
+        y: f64,
+        when_ns: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<()> {
+        admit(&self.hub, connection, &header).await?;
         if !(0.0..=1.0).contains(&x) || !(0.0..=1.0).contains(&y) {
             return Err(Error::InvalidArgument(format!(
                 "the point ({x}, {y}) is not on the screen: both must be from 0 to 1"
@@ -78,7 +96,13 @@ impl Control {
     }
 
     /// Uses a stored calibration from now on.
-    fn use_profile(&self, profile: &str) -> Result<()> {
+    async fn use_profile(
+        &self,
+        profile: &str,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<()> {
+        admit(&self.hub, connection, &header).await?;
         let shown = {
             let mut live = self.live();
             live.use_profile(profile).map_err(refused)?;
@@ -88,7 +112,13 @@ impl Control {
     }
 
     /// Deletes a stored calibration. Where it is in use, tracking goes on without a calibration.
-    async fn delete_profile(&self, profile: &str, #[zbus(object_server)] server: &ObjectServer) -> Result<()> {
+    async fn delete_profile(
+        &self,
+        profile: &str,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<()> {
+        admit(&self.hub, connection, &header).await?;
         let was_in_use = {
             let mut live = self.live();
             live.profiles().delete(profile).map_err(refused)?;
@@ -98,7 +128,7 @@ impl Control {
             }
             in_use
         };
-        announce_profiles(server).await;
+        announce_profiles(connection.object_server()).await;
         if was_in_use { self.adopt(None) } else { Ok(()) }
     }
 
@@ -118,6 +148,7 @@ impl Control {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<OwnedObjectPath> {
+        admit(&self.hub, connection, &header).await?;
         let owner = sender(&header)?;
         let client = Client {
             owner: owner.to_owned(),
@@ -136,7 +167,8 @@ impl Control {
         server.at(&path, object).await?;
         match process_id(connection, owner).await {
             Ok(process_id) => {
-                self.hub.change(|shared, _| shared.claims.identify(id, process_id));
+                self.hub
+                    .change(|shared, _| shared.claims.identify(id, process_id, executable(process_id)));
                 Ok(path)
             }
             Err(error) => {
@@ -156,6 +188,7 @@ impl Control {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<OwnedFd> {
+        admit(&self.hub, connection, &header).await?;
         let owner = sender(&header)?;
         let what: Option<String> = get(&options, "what")?;
         let purpose = match what.as_deref() {
@@ -188,7 +221,7 @@ impl Control {
         match opened {
             Ok((process_id, (reader, theirs))) => {
                 self.hub.change(|shared, _| {
-                    shared.claims.identify(id, process_id);
+                    shared.claims.identify(id, process_id, executable(process_id));
                     // The client may have vanished meanwhile.
                     if shared.claims.get(id).is_some() {
                         shared.readers.insert(id, reader);

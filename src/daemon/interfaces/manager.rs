@@ -8,7 +8,7 @@ use zbus::object_server::SignalEmitter;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 use zbus::{Connection, interface};
 
-use super::{Session, process_id, release, sender};
+use super::{Session, admit, executable, process_id, release, sender};
 use crate::bus::error::{Error, Result};
 use crate::bus::names::{INTERFACE_VERSION, MANAGER_INTERFACE, MANAGER_PATH, SESSION_PATH_PREFIX};
 use crate::bus::options::SessionOptions;
@@ -43,6 +43,7 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<OwnedObjectPath> {
+        admit(&self.hub, connection, &header).await?;
         let owner = sender(&header)?;
         let options = SessionOptions::parse(&options)?;
         let client = Client {
@@ -63,7 +64,8 @@ impl Manager {
         // does not know it any more here.
         match process_id(connection, owner).await {
             Ok(process_id) => {
-                self.hub.change(|shared, _| shared.claims.identify(id, process_id));
+                self.hub
+                    .change(|shared, _| shared.claims.identify(id, process_id, executable(process_id)));
                 Ok(path)
             }
             Err(error) => {

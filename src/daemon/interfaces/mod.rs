@@ -6,6 +6,8 @@ mod manager;
 mod session;
 mod truth;
 
+use std::sync::Arc;
+
 pub use calibration::Calibration;
 pub use control::Control;
 pub use manager::{Manager, announce};
@@ -15,6 +17,7 @@ use zbus::message::Header;
 
 use super::claims::Purpose;
 use super::hub::Hub;
+use super::policy::authorize;
 use crate::bus::error::{Error, Result};
 use crate::bus::names::{CALIBRATION_PATH_PREFIX, SESSION_PATH_PREFIX};
 
@@ -33,6 +36,22 @@ async fn process_id(connection: &zbus::Connection, name: &str) -> Result<u32> {
     bus.get_connection_unix_process_id(name)
         .await
         .map_err(|error| Error::Failed(format!("the bus does not know the calling program: {error}")))
+}
+
+/// The name of a process's executable; empty where it is gone.
+fn executable(process_id: u32) -> String {
+    let path = std::fs::read_link(format!("/proc/{process_id}/exe")).unwrap_or_default();
+    path.file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// Refuses a caller that the user's policy keeps out.
+async fn admit(hub: &Arc<Hub>, connection: &zbus::Connection, header: &Header<'_>) -> Result<()> {
+    if hub.gate().is_open() {
+        return Ok(());
+    }
+    let process_id = process_id(connection, sender(header)?).await?;
+    authorize(hub, connection, process_id)
 }
 
 /// Gives up a claim and takes its object off the bus.

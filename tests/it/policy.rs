@@ -1,0 +1,147 @@
+//! The user's policy on who may read the gaze.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use zbus::interface;
+use zbus::object_server::SignalEmitter;
+use zbus::zvariant::OwnedValue;
+
+use crate::desk::{Desk, eventually};
+
+const NOT_AUTHORIZED: &str = "org.gazed.Gaze1.Error.NotAuthorized";
+
+fn configure(desk: &Desk, clients: &str) {
+    let folder = desk.path("config/gazed");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("config.toml"), format!("[clients]\n{clients}\n")).expect("writes");
+}
+
+/// The name of the error that a call was refused with, if it was.
+fn refusal<T>(result: zbus::Result<T>) -> Option<String> {
+    match result {
+        Ok(_) => None,
+        Err(zbus::Error::MethodError(name, ..)) => Some(name.to_string()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_list_keeps_out_who_is_not_on_it() {
+    let desk = Desk::new();
+    configure(&desk, "policy = \"list\"\nallowed = [\"somebody-else\"]");
+    let source = desk.empty_recording(60);
+    let gazed = desk.start_gazed(&source);
+    let client = desk.client();
+    let manager = client.manager().expect("a proxy");
+    let control = client.control().expect("a proxy");
+    assert_eq!(manager.state().expect("everyone may ask how it is"), "idle");
+    assert_eq!(
+        refusal(manager.create_session(HashMap::new())).as_deref(),
+        Some(NOT_AUTHORIZED)
+    );
+    assert_eq!(refusal(control.resume()).as_deref(), Some(NOT_AUTHORIZED));
+    assert_eq!(
+        refusal(control.open_frames(HashMap::new())).as_deref(),
+        Some(NOT_AUTHORIZED)
+    );
+    assert_eq!(
+        refusal(control.begin_calibration(HashMap::new())).as_deref(),
+        Some(NOT_AUTHORIZED)
+    );
+    assert_eq!(refusal(control.use_profile("any")).as_deref(), Some(NOT_AUTHORIZED));
+    assert_eq!(refusal(control.recenter(0.5, 0.5, 0)).as_deref(), Some(NOT_AUTHORIZED));
+    assert!(!manager.camera_active().expect("a property"));
+    drop(gazed);
+
+    let own = std::env::current_exe().expect("a test program");
+    configure(
+        &desk,
+        &format!("policy = \"list\"\nallowed = [{:?}]", own.display().to_string()),
+    );
+    eventually("the name is free", || !client.daemon_runs().expect("answers"));
+    let _gazed = desk.start_gazed(&source);
+    assert_eq!(refusal(manager.create_session(HashMap::new())), None);
+}
+
+/// A desktop that shows notifications, and a user who answers each.
+struct Notifications {
+    shown: Arc<Mutex<Vec<String>>>,
+    answer: &'static str,
+}
+
+#[interface(name = "org.freedesktop.Notifications")]
+impl Notifications {
+    #[expect(clippy::too_many_arguments, reason = "the specification's arguments")]
+    async fn notify(
+        &self,
+        _app: String,
+        _replaces: u32,
+        _icon: String,
+        summary: String,
+        _body: String,
+        actions: Vec<String>,
+        _hints: HashMap<String, OwnedValue>,
+        _timeout_ms: i32,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+    ) -> u32 {
+        assert!(actions.iter().any(|action| action == self.answer));
+        self.shown.lock().expect("no panic").push(summary);
+        let (emitter, answer) = (emitter.into_owned(), self.answer);
+        // The user answers after the notification was shown.
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            zbus::block_on(Self::action_invoked(&emitter, 7, answer)).expect("the bus is there");
+        });
+        7
+    }
+
+    #[zbus(signal)]
+    async fn action_invoked(emitter: &SignalEmitter<'_>, id: u32, action: &str) -> zbus::Result<()>;
+}
+
+#[test]
+fn the_user_is_asked_once_and_the_answer_is_remembered() {
+    let desk = Desk::new();
+    configure(&desk, "policy = \"ask\"");
+    let source = desk.empty_recording(60);
+    let gazed = desk.start_gazed(&source);
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let notifications = Notifications {
+        shown: Arc::clone(&shown),
+        answer: "allow",
+    };
+    let desktop = desk.client();
+    let server = desktop.connection();
+    server
+        .object_server()
+        .at("/org/freedesktop/Notifications", notifications)
+        .expect("serves");
+    server
+        .request_name("org.freedesktop.Notifications")
+        .expect("the name is free");
+
+    let client = desk.client();
+    let manager = client.manager().expect("a proxy");
+    let refused = refusal(manager.create_session(HashMap::new()));
+    assert_eq!(
+        refused.as_deref(),
+        Some(NOT_AUTHORIZED),
+        "not before the user has answered"
+    );
+    eventually("the user's answer counts", || {
+        refusal(manager.create_session(HashMap::new())).is_none()
+    });
+    let asked = shown.lock().expect("no panic").clone();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(asked[0].contains("where you look"), "{asked:?}");
+    drop(gazed);
+    eventually("the name is free", || !client.daemon_runs().expect("answers"));
+    let _gazed = desk.start_gazed(&source);
+    assert_eq!(
+        refusal(manager.create_session(HashMap::new())),
+        None,
+        "remembered over a restart"
+    );
+    assert_eq!(shown.lock().expect("no panic").len(), 1);
+}
