@@ -153,7 +153,8 @@ fn trunk(person: &Person, seed: u64) -> Mesh {
         let width = 49.0 + (shoulders - 49.0) * (1.0 - (1.0 - out).powf(2.0));
         let depth = 46.0 + 74.0 * out.powf(0.8);
         let at = Vec3::new(width * theta.sin(), y, 95.0 - depth * theta.cos());
-        let fold = 0.16 * noise.at(at.x / 38.0, at.y / 55.0) + 0.08 * noise.at(at.x / 15.0, at.y / 30.0);
+        let fold = 0.16 * noise.at((at.x / 38.0) as f32, (at.y / 55.0) as f32)
+            + 0.08 * noise.at((at.x / 15.0) as f32, (at.y / 30.0) as f32);
         let mut shade = 1.0 + fold;
         if row < 0.1 {
             shade *= collar;

@@ -83,6 +83,7 @@ impl Canvas {
             let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
             let square = (dx * dx + dy * dy).max(1e-9);
             for row in rows {
+                self.depth.touch(row, columns.clone());
                 for column in columns.clone() {
                     let (px, py) = (column as f64 - a[0], row as f64 - a[1]);
                     let along = ((px * dx + py * dy) / square).clamp(0.0, 1.0);
@@ -116,6 +117,8 @@ pub(crate) struct DepthBuffer {
     width: usize,
     height: usize,
     nearest: Vec<f32>,
+    /// Columns of each row that a triangle or a line may have changed since it was cleared.
+    touched: Vec<Range<usize>>,
 }
 
 impl DepthBuffer {
@@ -124,11 +127,27 @@ impl DepthBuffer {
             width,
             height,
             nearest: vec![0.0; width * height],
+            touched: vec![0..0; height],
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.nearest.fill(0.0);
+        self.touched.fill(0..0);
+    }
+
+    /// Columns of a row that were drawn on; none below the picture.
+    pub(crate) fn touched(&self, row: usize) -> Range<usize> {
+        self.touched.get(row).cloned().unwrap_or(0..0)
+    }
+
+    fn touch(&mut self, row: usize, columns: Range<usize>) {
+        let touched = &mut self.touched[row];
+        *touched = if touched.start >= touched.end {
+            columns
+        } else {
+            touched.start.min(columns.start)..touched.end.max(columns.end)
+        };
     }
 
     pub(crate) fn at(&self, index: usize) -> f32 {
@@ -155,6 +174,7 @@ impl DepthBuffer {
         let carried = corners.map(|corner| corner.carried.map(|value| value * corner.inverse_depth));
         for y in y0 as usize..=y1 as usize {
             let py = y as f32;
+            self.touch(y, x0 as usize..x1 as usize + 1);
             for x in x0 as usize..=x1 as usize {
                 let px = x as f32;
                 let wa = ((b.x - px) * (c.y - py) - (c.x - px) * (b.y - py)) * scale;

@@ -213,8 +213,8 @@ impl EyeRegion {
         let from_outer = shape.outer_mm[0] as f32 - x;
         let shadow = (0.36 + 0.64 * ramp(0.0, 3.4, below_upper))
             * (0.8 + 0.2 * ramp(0.0, 1.6, above_lower))
-            * (0.6 + 0.4 * ramp(0.0, 6.0, from_inner))
-            * (0.55 + 0.45 * ramp(0.0, 5.0, from_outer));
+            * (0.7 + 0.3 * ramp(0.0, 5.0, from_inner))
+            * (0.66 + 0.34 * ramp(0.0, 3.5, from_outer));
         let flesh = [
             0.62 * self.skin[0] + 0.2,
             0.5 * self.skin[1] + 0.07,
@@ -234,7 +234,7 @@ impl EyeRegion {
             Some(EyeHit::Sclera { normal, from_axis_mm }) => {
                 let normal = to_f32(&normal);
                 let corner = 1.0 - ramp(2.0, 7.0, from_inner.min(from_outer));
-                let white = mix([0.5, 0.45, 0.42], [0.44, 0.3, 0.26], 0.75 * corner);
+                let white = mix([0.43, 0.385, 0.36], [0.4, 0.28, 0.24], 0.75 * corner);
                 let limbus = 1.0
                     - ramp(
                         eye.limbus_radius_mm() as f32,
@@ -249,7 +249,7 @@ impl EyeRegion {
         // Caruncle at the inner corner, the wet rim of the lower lid.
         let caruncle = 1.0 - ramp(2.6, 5.0, from_inner + 0.35 * (y - shape.inner_mm[1] as f32).abs());
         let seen = mix(seen, tissue(light.front), caruncle);
-        let rim = 1.0 - ramp(0.35, 0.95, above_lower);
+        let rim = 1.0 - ramp(0.25, 0.75, above_lower);
         mix(seen, tissue([0.0, -0.6, -0.8]).map(|channel| 1.15 * channel), 0.8 * rim)
     }
 
@@ -368,7 +368,7 @@ impl EyeRegion {
         dark += 0.35 * closed * inside * bell(above.max(below), 0.6);
         // The corners are folds of skin.
         let corner = |at: [f64; 2]| bell((x - at[0] as f32).hypot(y - at[1] as f32), 1.6);
-        dark += 0.3 * corner(shape.inner_mm) + 0.25 * corner(shape.outer_mm);
+        dark += 0.2 * corner(shape.inner_mm) + 0.16 * corner(shape.outer_mm);
         let keep = 1.0 - dark.clamp(0.0, 0.93);
         surface.albedo = surface.albedo.map(|channel| channel * keep);
         surface.gloss *= keep;

@@ -4,7 +4,7 @@ use super::person::EyeShape;
 
 /// Parts of the eyeball's turn up or down that the margins make along (upper lid: Malbouisson and others 2005).
 const UPPER_FOLLOWS: f64 = 0.8;
-const LOWER_FOLLOWS: f64 = 0.35;
+const LOWER_FOLLOWS: f64 = 0.55;
 /// The narrowest opening without a blink.
 const NARROWEST_MM: f64 = 3.5;
 
@@ -25,16 +25,16 @@ fn arch(s: f64, peak: f64) -> f64 {
         return 0.0;
     }
     let part = if s < peak { s / peak } else { (1.0 - s) / (1.0 - peak) };
-    // sin^0.8: steeper at the corners, as an almond is.
-    (part * std::f64::consts::FRAC_PI_2).sin().powf(0.85)
+    // Steeper at the corners than a sine, as an almond is.
+    (part * std::f64::consts::FRAC_PI_2).sin().powf(0.72)
 }
 
 impl Lids {
     /// `elevation_rad` is how far the eye looks up in the head.
     pub(crate) fn new(shape: EyeShape, elevation_rad: f64, closure: f64) -> Self {
         let rise = super::eyeball::EYEBALL_RADIUS_MM * elevation_rad.sin();
-        let upper_mm = 0.45 * shape.opening_mm + UPPER_FOLLOWS * rise;
-        let lower_mm = 0.55 * shape.opening_mm - LOWER_FOLLOWS * rise;
+        let upper_mm = 0.44 * shape.opening_mm + UPPER_FOLLOWS * rise;
+        let lower_mm = 0.56 * shape.opening_mm - LOWER_FOLLOWS * rise;
         let missing = (NARROWEST_MM - upper_mm - lower_mm).max(0.0);
         Self {
             shape,

@@ -129,8 +129,8 @@ impl Person {
             cheek: about(draws, 1.0, 0.3),
             brow_ridge: about(draws, 1.0, 0.3),
             eye: EyeShape {
-                inner_mm: [-15.6 + about(draws, 0.0, 0.4), about(draws, 1.4, 0.5)],
-                outer_mm: [13.6 + about(draws, 0.0, 0.4), about(draws, -0.8, 0.7)],
+                inner_mm: [-15.6 + about(draws, 0.0, 0.4), about(draws, 1.9, 0.5)],
+                outer_mm: [13.6 + about(draws, 0.0, 0.4), about(draws, -0.1, 0.6)],
                 opening_mm,
                 upper_peak: draws.between(0.42, 0.52),
                 lower_trough: draws.between(0.54, 0.64),

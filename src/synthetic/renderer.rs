@@ -61,12 +61,14 @@ impl Renderer {
         };
         let map = FaceMap::new(shape, person, seed, &(rest.rotation().transpose() * towards));
         let (width, height) = (parameters.width_px as usize, parameters.height_px as usize);
-        let room = room::paint(parameters)
+        let room: Vec<Colour> = room::paint(parameters)
             .into_iter()
             .map(|colour| colour.map(|channel| channel * level))
             .collect();
+        let mut canvas = Canvas::new(width, height, parameters.focal_px(), user.principal_point_px());
+        canvas.light.copy_from_slice(&room);
         Self {
-            canvas: Canvas::new(width, height, parameters.focal_px(), user.principal_point_px()),
+            canvas,
             room,
             corners: Vec::new(),
             meshes: meshes(person, shape, &map, seed),
@@ -96,11 +98,16 @@ impl Renderer {
         }
     }
 
+    /// The empty room, row by row.
+    pub(crate) fn room(&self) -> &[Colour] {
+        &self.room
+    }
+
     /// The picture of one exposure, linear RGB. `instants` are spread evenly over it; all of the body but the eyes and lids
     /// is taken from the middle one.
-    pub(crate) fn render(&mut self, instants: &[Moment; INSTANTS]) -> &[Colour] {
-        self.canvas.light.copy_from_slice(&self.room);
+    pub(crate) fn render(&mut self, instants: &[Moment; INSTANTS]) -> &Canvas {
         if self.present {
+            self.canvas.light.copy_from_slice(&self.room);
             let middle = &instants[INSTANTS / 2];
             self.canvas.depth.clear();
             let head_light = self.light_in(&middle.camera_from_head);
@@ -112,7 +119,7 @@ impl Renderer {
             }
             self.draw_glasses(middle, &head_light);
         }
-        &self.canvas.light
+        &self.canvas
     }
 
     fn draw_mesh(&mut self, index: usize, moment: &Moment, light: &Light) {
@@ -172,8 +179,7 @@ impl Renderer {
                     true
                 }),
                 Material::Hair => depth.triangle(corners, |pixel, [shade, theta, y, thickness]| {
-                    let strand = strands.at(f64::from(theta) * 34.0, f64::from(y) * 0.035)
-                        + 0.6 * strands.at(f64::from(theta) * 90.0 + 7.0, f64::from(y) * 0.06);
+                    let strand = strands.at(theta * 34.0, y * 0.035) + 0.6 * strands.at(theta * 90.0 + 7.0, y * 0.06);
                     if thickness + 1.5 * strand < 0.0 {
                         return false;
                     }
@@ -259,7 +265,13 @@ impl Renderer {
                 let plain = spot
                     .as_ref()
                     .is_none_or(|spot| region.is_plain(spot, &margins[INSTANTS / 2]));
-                let samples = if plain { 1 } else { samples };
+                if plain {
+                    if let Some(spot) = spot {
+                        let own = region.colour(&view, &spot, &direction, &middle.eyes[index], &margins[INSTANTS / 2]);
+                        canvas.light[pixel] = mix(canvas.light[pixel], own, spot.weight);
+                    }
+                    continue;
+                }
                 let offset = |k: usize| (k as f64 + 0.5) / samples as f64 - 0.5;
                 let (mut sum, mut cover) = ([0.0_f32; 3], 0.0_f32);
                 for sample in 0..samples * samples {
@@ -310,4 +322,59 @@ fn is_still(instants: &[Moment; INSTANTS], index: usize) -> bool {
         let closing = (instant.lids[index].closure() - first.lids[index].closure()).abs();
         turned < 1e-3 && closing < 2e-3
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::geometry::ScreenPoint;
+
+    /// Centre of what is dark around `truth`; edges count in part.
+    fn dark_centroid(canvas: &Canvas, truth: crate::geometry::PointPx, reach_px: f32) -> [f32; 2] {
+        let (mut sum, mut moments) = (0.0, [0.0; 2]);
+        for row in 0..canvas.height {
+            for column in 0..canvas.width {
+                let (x, y) = (column as f32, row as f32);
+                if (x - truth.x).hypot(y - truth.y) < reach_px {
+                    // The screen's reflection lies on the pupil and is still darker than the iris.
+                    let weight = ((0.06 - canvas.light[row * canvas.width + column][1]) / 0.03).clamp(0.0, 1.0);
+                    sum += weight;
+                    moments[0] += weight * x;
+                    moments[1] += weight * y;
+                }
+            }
+        }
+        moments.map(|moment| moment / sum)
+    }
+
+    #[test]
+    fn pupils_are_drawn_where_the_truth_says() {
+        let text = "seed=6,width=1280,height=960,distance_mm=450,eye_opening_mm=14,blink_rate=0,eye_colour=gray,\
+                    pupil_mm=4,glasses=no,light=1,light_azimuth_deg=70,light_elevation_deg=80,skin=2";
+        let user = SyntheticUser::new(text.parse().expect("known keys"), Timestamp::from_nanos(0));
+        let mut renderer = Renderer::new(&user);
+        for (index, (x, y)) in [(0.5, 0.3), (0.05, 0.2), (0.95, 0.2), (0.2, 0.8), (0.8, 0.7)]
+            .into_iter()
+            .enumerate()
+        {
+            let start_s = 10.0 * index as f64;
+            user.look_at(
+                ScreenPoint::new(x, y),
+                Timestamp::from_nanos(0).offset_by_seconds(start_s),
+            );
+            let time_s = start_s + 2.0;
+            let truth = user.truth_at_seconds(time_s);
+            let canvas = renderer.render(&[user.moment(time_s); INSTANTS]);
+            for (eye, pupil) in truth.pupils.into_iter().enumerate() {
+                let [seen_x, seen_y] = dark_centroid(canvas, pupil, 7.0);
+                let off = (seen_x - pupil.x).hypot(seen_y - pupil.y);
+                // In pixels of this picture, which has 2.7 times as many a mm as 640x480 at 60 cm.
+                assert!(
+                    off < 0.2,
+                    "eye {eye} at ({x}, {y}): drawn at ({seen_x}, {seen_y}), truth {pupil:?}"
+                );
+            }
+        }
+    }
 }

@@ -29,7 +29,8 @@ pub(crate) fn paint(parameters: &Parameters) -> Vec<Colour> {
         for column in 0..width {
             let x = column as f64 / width as f64 - 0.5;
             let y = (row as f64 - 0.5 * height as f64) / width as f64;
-            let texture = 1.0 + 0.03 * noise.at(x * 40.0, y * 40.0) + 0.05 * noise.at(x * 5.0 + 9.0, y * 5.0);
+            let grain = |scale: f64, shift: f64| noise.at((x * scale + shift) as f32, (y * scale) as f32);
+            let texture = 1.0 + 0.03 * grain(40.0, 0.0) + 0.05 * grain(5.0, 9.0);
             let mut colour = wall.map(|channel| channel * texture);
             for thing in &things {
                 thing.over(&mut colour, x, y);

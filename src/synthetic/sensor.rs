@@ -1,9 +1,11 @@
 //! The synthetic camera: exposure, sensor noise, tone curve, JPEG.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
 
+use super::canvas::DepthBuffer;
 use super::person::Colour;
 use super::random::{Draws, Purpose};
 use super::renderer::{INSTANTS, Renderer};
@@ -29,12 +31,12 @@ pub struct Exposed<'a> {
 pub struct SyntheticCamera {
     user: Arc<SyntheticUser>,
     renderer: Renderer,
-    tone: Vec<u8>,
-    vignette: Vec<f32>,
+    developer: Developer,
+    /// The empty room, developed.
+    room: Vec<u8>,
     noise: Vec<i8>,
-    /// Noise SD in 1/255 on black; a quarter less on white.
+    /// SD on black, 1/255.
     noise_sd: f32,
-    lens: Lens,
     rgb: Vec<u8>,
     jpeg: Vec<u8>,
 }
@@ -70,15 +72,24 @@ impl SyntheticCamera {
             })
             .collect();
         let gain = exposure_gain(&user);
-        Self {
-            renderer: Renderer::new(&user),
+        let mut developer = Developer {
+            lens: Lens::new(parameters.seed, width),
             tone: (0..TONES)
                 .map(|level| tone(gain * BRIGHTEST * (level as f32 + 0.5) / TONES as f32))
                 .collect(),
             vignette,
+        };
+        let renderer = Renderer::new(&user);
+        let mut room = vec![0; width * height * 3];
+        for (row, rgb) in room.chunks_exact_mut(3 * width).enumerate() {
+            developer.row(renderer.room(), row, 0..width, rgb);
+        }
+        Self {
+            renderer,
+            developer,
+            room,
             noise,
             noise_sd: (1.25 * amplified) as f32,
-            lens: Lens::new(parameters.seed, width),
             rgb: vec![0; width * height * 3],
             jpeg: Vec::with_capacity(width * height / 2),
             user,
@@ -115,20 +126,18 @@ impl SyntheticCamera {
             let part = (instant as f64 - (INSTANTS / 2) as f64) / INSTANTS as f64;
             self.user.moment(middle_s + part * exposure_s)
         });
-        let light = self.renderer.render(&instants);
+        let canvas = self.renderer.render(&instants);
         let (width, height, quality) = (parameters.width_px, parameters.height_px, parameters.jpeg_quality);
-        let noise_seed = Draws::new(parameters.seed, Purpose::FrameNoise, index as i64).bits();
-        develop(
-            light,
-            &mut self.lens,
-            &self.vignette,
-            &self.tone,
-            &self.noise,
-            self.noise_sd,
-            noise_seed,
-            width as usize,
-            &mut self.rgb,
-        );
+        let pixels = width as usize;
+        let mut drawn = Draws::new(parameters.seed, Purpose::FrameNoise, index as i64);
+        // Only where the user is does the picture differ from that of the empty room.
+        self.rgb.copy_from_slice(&self.room);
+        for (row, rgb) in self.rgb.chunks_exact_mut(3 * pixels).enumerate() {
+            let columns = around(&canvas.depth, row, pixels);
+            self.developer.row(&canvas.light, row, columns, rgb);
+            let begin = 3 * (drawn.bits() as usize % (NOISE_VALUES - pixels));
+            add_noise(rgb, &self.noise[begin..begin + 3 * pixels], self.noise_sd);
+        }
         self.jpeg.clear();
         let encoder = jpeg_encoder::Encoder::new(&mut self.jpeg, quality);
         encoder.encode(&self.rgb, width as u16, height as u16, jpeg_encoder::ColorType::Rgb)?;
@@ -160,24 +169,50 @@ impl Lens {
         }
     }
 
-    /// Row `row` of the picture behind the lens, three channels a pixel.
-    fn row(&mut self, light: &[Colour], row: usize) -> &[f32] {
+    /// `columns` of row `row` of the picture behind the lens, three channels a pixel.
+    fn row(&mut self, light: &[Colour], row: usize, columns: Range<usize>) -> &[f32] {
         let (width, rows) = (self.width, light.len() / self.width);
-        let line = |row: usize| light[row * width..(row + 1) * width].as_flattened();
+        // One more column on either side, where there is one.
+        let (from, to) = (columns.start.saturating_sub(1), (columns.end + 1).min(width));
+        let line = |row: usize| light[row * width + from..row * width + to].as_flattened();
         let (above, here, below) = (line(row.saturating_sub(1)), line(row), line((row + 1).min(rows - 1)));
         let middle = 1.0 - 2.0 * self.spread;
-        let inner = &mut self.down[3..3 * (width + 1)];
+        let begin = 3 * (1 - (columns.start - from));
+        let end = begin + here.len();
+        let inner = &mut self.down[begin..end];
         for (((out, a), h), b) in inner.iter_mut().zip(above).zip(here).zip(below) {
             *out = middle * h + self.spread * (a + b);
         }
-        self.down.copy_within(3..6, 0);
-        self.down.copy_within(3 * width..3 * (width + 1), 3 * (width + 1));
-        let (left, here, right) = (&self.down[..3 * width], &self.down[3..3 * (width + 1)], &self.down[6..]);
-        for (((out, l), h), r) in self.both.iter_mut().zip(left).zip(here).zip(right) {
+        if from == columns.start {
+            self.down.copy_within(3..6, 0);
+        }
+        if to == columns.end {
+            self.down.copy_within(end - 3..end, end);
+        }
+        let length = 3 * columns.len();
+        let (left, here, right) = (
+            &self.down[..length],
+            &self.down[3..3 + length],
+            &self.down[6..6 + length],
+        );
+        let both = &mut self.both[..length];
+        for (((out, l), h), r) in both.iter_mut().zip(left).zip(here).zip(right) {
             *out = middle * h + self.spread * (l + r);
         }
-        &self.both
+        both
     }
+}
+
+/// Columns of a row that differ from the empty room once the lens has spread them: the touched ones of this row and its
+/// neighbours, and one more on either side.
+fn around(depth: &DepthBuffer, row: usize, width: usize) -> Range<usize> {
+    let rows = row.saturating_sub(1)..=row + 1;
+    rows.map(|row| depth.touched(row))
+        .filter(|columns| !columns.is_empty())
+        .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+        .map_or(0..0, |columns| {
+            columns.start.saturating_sub(1)..(columns.end + 1).min(width)
+        })
 }
 
 /// What automatic exposure settles at: it meters the face but does not make up for all of a dark room or dark skin.
@@ -203,45 +238,106 @@ fn tone(linear: f32) -> u8 {
     (255.0 * encoded).round().clamp(0.0, 255.0) as u8
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the camera's tables, passed apart from the picture they are borrowed beside"
-)]
-fn develop(
-    light: &[Colour],
-    lens: &mut Lens,
-    vignette: &[f32],
-    tone: &[u8],
-    noise: &[i8],
-    noise_sd: f32,
-    noise_seed: u64,
-    width: usize,
-    rgb: &mut [u8],
-) {
-    let noise_sd = noise_sd / NOISE_SD as f32;
-    let scale = TONES as f32 / BRIGHTEST;
-    let noise_slope = 0.2 * noise_sd / 255.0;
-    let mut state = noise_seed | 1;
-    let rows = vignette.chunks_exact(width).zip(rgb.chunks_exact_mut(3 * width));
-    for (row, (vignette, rgb)) in rows.enumerate() {
-        let light = lens.row(light, row);
-        // xorshift64*: where in the noise table this row begins, for brightness and for colour.
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        let drawn = (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as usize;
-        let begin = 3 * (drawn % (NOISE_VALUES - width));
-        let noise = &noise[begin..begin + 3 * width];
+/// From light to the bytes of a picture without noise.
+struct Developer {
+    lens: Lens,
+    tone: Vec<u8>,
+    vignette: Vec<f32>,
+}
+
+impl Developer {
+    /// Develops `columns` of row `row` of a picture into `rgb`, which is the whole row.
+    fn row(&mut self, light: &[Colour], row: usize, columns: Range<usize>, rgb: &mut [u8]) {
+        if columns.is_empty() {
+            return;
+        }
+        let scale = TONES as f32 / BRIGHTEST;
+        let vignette = &self.vignette[row * self.lens.width..][columns.clone()];
+        let light = self.lens.row(light, row, columns.clone());
+        let rgb = &mut rgb[3 * columns.start..3 * columns.end];
         for ((out, light), vignette) in rgb.chunks_exact_mut(3).zip(light.chunks_exact(3)).zip(vignette) {
             let scale = vignette * scale;
             for channel in 0..3 {
-                out[channel] = tone[((light[channel] * scale) as usize).min(TONES - 1)];
+                let level = (light[channel] * scale) as i32;
+                out[channel] = self.tone[(level as usize).min(TONES - 1)];
             }
         }
-        for (out, noise) in rgb.iter_mut().zip(noise) {
-            let level = f32::from(*out);
-            let deviation = noise_sd - noise_slope * level;
-            *out = (level + deviation * f32::from(*noise) + 0.5) as u8;
+    }
+}
+
+/// Adds the sensor's noise to a row; `sd` is that on black in 1/255, a fifth less on white.
+fn add_noise(rgb: &mut [u8], noise: &[i8], sd: f32) {
+    let sd = sd / NOISE_SD as f32;
+    let slope = 0.2 * sd / 255.0;
+    for (out, noise) in rgb.iter_mut().zip(noise) {
+        let level = f32::from(*out);
+        *out = (level + (sd - slope * level) * f32::from(*noise) + 0.5) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn camera(text: &str) -> SyntheticCamera {
+        let parameters = text.parse().expect("known keys");
+        SyntheticCamera::new(Arc::new(SyntheticUser::new(parameters, Timestamp::from_nanos(7))))
+    }
+
+    #[test]
+    fn a_picture_is_a_function_of_seed_and_time() {
+        let text = "seed=4,width=160,height=120";
+        let (mut first, mut second) = (camera(text), camera(text));
+        let pictures: Vec<Vec<u8>> = [0, 5, 9]
+            .map(|index| first.expose(index).expect("encodes").jpeg.to_vec())
+            .into();
+        // Another order, other frames between.
+        for (index, picture) in [
+            (9, &pictures[2]),
+            (3, &pictures[0]),
+            (0, &pictures[0]),
+            (5, &pictures[1]),
+        ] {
+            assert_eq!(
+                second.expose(index).expect("encodes").jpeg == picture.as_slice(),
+                index != 3
+            );
         }
+        let other = camera("seed=5,width=160,height=120")
+            .expose(0)
+            .expect("encodes")
+            .jpeg
+            .to_vec();
+        assert_ne!(other, pictures[0]);
+    }
+
+    #[test]
+    fn noise_is_as_strong_as_asked_before_compression() {
+        let camera = camera("seed=4,width=320,height=240,noise=3,light=1");
+        let mut row = vec![128_u8; 3 * 320];
+        add_noise(&mut row, &camera.noise[..3 * 320], camera.noise_sd);
+        let gray = row
+            .chunks_exact(3)
+            .map(|p| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]));
+        let variance = gray.map(|value| (value - 128.0).powi(2)).sum::<f32>() / 320.0;
+        assert!((2.9..4.4).contains(&variance.sqrt()), "SD {}", variance.sqrt());
+    }
+
+    #[test]
+    fn frames_are_counted_from_the_epoch() {
+        let camera = camera("fps=30");
+        assert_eq!(camera.first_frame_from(Timestamp::from_nanos(0)), 0);
+        assert_eq!(camera.first_frame_from(camera.captured(100)), 100);
+        assert_eq!(
+            camera.first_frame_from(camera.captured(100).offset_by_seconds(0.001)),
+            101
+        );
+    }
+
+    #[test]
+    fn an_absent_user_leaves_the_same_empty_room() {
+        let mut absent = camera("seed=4,width=160,height=120,user=absent,noise=0");
+        let first = absent.expose(0).expect("encodes").jpeg.to_vec();
+        assert_eq!(absent.expose(40).expect("encodes").jpeg, first.as_slice());
     }
 }

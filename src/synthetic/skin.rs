@@ -86,12 +86,12 @@ impl PlaneNoise {
         }
     }
 
-    pub(crate) fn at(&self, x: f64, y: f64) -> f32 {
+    pub(crate) fn at(&self, x: f32, y: f32) -> f32 {
         let (fx, fy) = (x.floor(), y.floor());
-        let (column, row) = (fx as i64, fy as i64);
-        let (u, v) = ((x - fx) as f32, (y - fy) as f32);
+        let (column, row) = (fx as i32, fy as i32);
+        let (u, v) = (x - fx, y - fy);
         let (u, v) = (u * u * (3.0 - 2.0 * u), v * v * (3.0 - 2.0 * v));
-        let cell = |dx: i64, dy: i64| self.lattice[(((row + dy) & 63) * 64 + ((column + dx) & 63)) as usize];
+        let cell = |dx: i32, dy: i32| self.lattice[(((row + dy) & 63) * 64 + ((column + dx) & 63)) as usize];
         let top = cell(0, 0) + u * (cell(1, 0) - cell(0, 0));
         let bottom = cell(0, 1) + u * (cell(1, 1) - cell(0, 1));
         top + v * (bottom - top)
@@ -251,8 +251,8 @@ impl Painter<'_> {
         let [x, y] = self.shape.average_from_face(point.x, point.y);
         let side = x.abs();
         let noise = |scale: f64, shift: f64| {
-            self.noise
-                .at(point.x / scale + shift + 0.21 * point.z / scale, point.y / scale)
+            let across = point.x / scale + shift + 0.21 * point.z / scale;
+            self.noise.at(across as f32, (point.y / scale) as f32)
         };
         let mottle =
             0.05 * noise(13.0, 7.0) + 0.035 * noise(5.0, 31.0) + 0.05 * noise(1.3, 3.0) + 0.02 * noise(0.8, 50.0);
@@ -338,7 +338,10 @@ impl Painter<'_> {
         let half = (3.7 * (1.0 - 0.72 * part.powf(1.4)) * person.brow_thickness).max(0.8);
         // Hairs run outwards and up at the inner end, and along the brow farther out.
         let along = 0.5 * point.x.abs() + (1.0 - part) * 0.8 * point.y;
-        let hairs = self.noise.at(along * 0.7 + 11.0, (point.y - 0.3 * point.x.abs()) * 1.3);
+        let hairs = self.noise.at(
+            (along * 0.7 + 11.0) as f32,
+            ((point.y - 0.3 * point.x.abs()) * 1.3) as f32,
+        );
         let ends = smooth_step(-0.08, 0.08, s) * smooth_step(1.06, 0.85, s);
         let across = smooth_step(half + 1.0, half - 1.4, (y - middle).abs());
         (person.brow_strength * (ends * across) as f32 * (0.88 + 0.16 * hairs)).clamp(0.0, 0.97)

@@ -226,3 +226,119 @@ fn camera_point(at: &Vec3) -> crate::geometry::CameraPoint {
         z_mm: at.z,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EPOCH: Timestamp = Timestamp::from_nanos(5_000_000_000);
+
+    fn user(text: &str) -> SyntheticUser {
+        SyntheticUser::new(text.parse().expect("known keys"), EPOCH)
+    }
+
+    fn at(seconds: f64) -> Timestamp {
+        EPOCH.offset_by_seconds(seconds)
+    }
+
+    fn distance_deg(user: &SyntheticUser, a: ScreenPoint, b: ScreenPoint) -> f64 {
+        let angle = |point| user.setup().screen.visual_angle(point, 600.0);
+        angle(a).distance_deg(angle(b))
+    }
+
+    #[test]
+    fn truth_is_a_function_of_time_in_any_order_however_far() {
+        let (first, second) = (user("seed=8"), user("seed=8"));
+        let times = [0.0, 12.3, -1.0, 3.0e7, 700.0];
+        let forth: Vec<Truth> = times.iter().map(|time| first.truth_at(at(*time))).collect();
+        let back: Vec<Truth> = times.iter().rev().map(|time| second.truth_at(at(*time))).collect();
+        assert!(forth.iter().eq(back.iter().rev()));
+        assert!(user("seed=9").truth_at(at(12.3)).gaze != forth[1].gaze);
+    }
+
+    #[test]
+    fn steering_takes_a_reaction_time_and_changes_nothing_before() {
+        let (steered, free) = (user("seed=8,blink_rate=0"), user("seed=8,blink_rate=0"));
+        let point = ScreenPoint::new(0.9, 0.1);
+        steered.look_at(point, at(20.0));
+        for time in [0.0, 10.0, 19.9, 20.17] {
+            assert_eq!(steered.truth_at(at(time)), free.truth_at(at(time)));
+        }
+        for time in [20.6, 25.0, 300.0] {
+            let truth = steered.truth_at(at(time));
+            let off = distance_deg(&steered, truth.gaze, point);
+            assert!(off < 1.0, "{off} degrees off at {time} s");
+            assert_eq!(
+                (
+                    truth.movement,
+                    truth.target.map(|target| (target.x - point.x).abs() < 1e-9)
+                ),
+                (Movement::Fixation, Some(true))
+            );
+        }
+        steered.release(at(300.0));
+        assert!(distance_deg(&steered, steered.truth_at(at(300.1)).gaze, point) < 1.0);
+        for time in [302.0, 310.0, 1000.0] {
+            assert_eq!(steered.truth_at(at(time)).gaze, free.truth_at(at(time)).gaze);
+        }
+    }
+
+    #[test]
+    fn a_caller_cannot_rewrite_the_past_or_steer_to_nowhere() {
+        let user = user("seed=8");
+        user.look_at(ScreenPoint::new(0.2, 0.2), at(50.0));
+        let before = user.truth_at(at(50.1));
+        user.look_at(ScreenPoint::new(0.8, 0.8), at(10.0));
+        user.look_at(ScreenPoint::new(f64::NAN, 0.8), at(51.0));
+        assert_eq!(user.truth_at(at(50.1)), before);
+        assert!(user.truth_at(at(60.0)).gaze.is_finite());
+    }
+
+    #[test]
+    fn the_eyes_converge_and_left_is_the_pictures_right() {
+        let user = user("seed=3,head_yaw_deg=0,head_roll_deg=0,head_sway_mm=0");
+        let truth = user.truth_at(at(1.0));
+        assert!(
+            truth.pupils[0].x > truth.pupils[1].x,
+            "the left eye is on the picture's right"
+        );
+        let [left, right] = truth.gaze_angles_rad.map(|(yaw, _)| yaw.to_degrees());
+        // 63 mm between the eyes seen from 600 mm are six degrees.
+        assert!(
+            (4.0..8.0).contains(&(right - left)),
+            "vergence of {} degrees",
+            right - left
+        );
+    }
+
+    #[test]
+    fn gaze_moves_like_a_gaze() {
+        let user = user("seed=11");
+        let step = 0.001;
+        let (mut saccade_s, mut blink_s, mut fastest) = (0.0, 0.0, 0.0_f64);
+        let mut last = user.truth_at(at(0.0)).gaze;
+        let steps = 60_000;
+        for index in 1..steps {
+            let truth = user.truth_at(at(f64::from(index) * step));
+            let speed = distance_deg(&user, truth.gaze, last) / step;
+            fastest = fastest.max(speed);
+            match truth.movement {
+                Movement::Saccade => saccade_s += step,
+                Movement::Blink => blink_s += step,
+                // Micro-saccades belong to fixations and stay below a degree.
+                Movement::Fixation | Movement::Pursuit => assert!(speed < 90.0, "{speed} deg/s at {index} ms"),
+            }
+            last = truth.gaze;
+        }
+        let total = f64::from(steps) * step;
+        assert!(
+            (0.05..0.3).contains(&(saccade_s / total)),
+            "saccades take {saccade_s} of {total} s"
+        );
+        assert!(
+            (0.01..0.15).contains(&(blink_s / total)),
+            "blinks take {blink_s} of {total} s"
+        );
+        assert!((250.0..560.0).contains(&fastest), "{fastest} deg/s");
+    }
+}
