@@ -51,16 +51,16 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let mut camera = SyntheticCamera::new(Arc::clone(&user));
     let mut progress = Progress::new(frames);
     for index in 0..frames {
-        let truth = user.truth_at(camera.captured(index));
+        let truth = user.parameters().present.then(|| user.truth_at(camera.captured(index)));
         let exposed = camera.expose(index)?;
-        let target_px = truth.target.map(|target| {
+        let target_px = truth.as_ref().and_then(|truth| truth.target).map(|target| {
             [
                 target.x * f64::from(screen.width_px),
                 target.y * f64::from(screen.height_px),
             ]
         });
         let file = writer.add(Picture::Jpeg(exposed.jpeg), exposed.captured, target_px, None)?;
-        truths.add(&file, &truth)?;
+        truths.add(&file, truth.as_ref())?;
         progress.show(index + 1);
     }
     writer.finish()?;
@@ -72,6 +72,7 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
 /// Writes `truth.csv`.
 struct TruthWriter {
     list: csv::Writer<std::fs::File>,
+    columns: usize,
 }
 
 impl TruthWriter {
@@ -112,11 +113,20 @@ impl TruthWriter {
             header.extend([format!("{side}_gaze_yaw_deg"), format!("{side}_gaze_pitch_deg")]);
         }
         list.write_record(&header)?;
-        Ok(Self { list })
+        Ok(Self {
+            list,
+            columns: header.len(),
+        })
     }
 
-    fn add(&mut self, file: &str, truth: &Truth) -> anyhow::Result<()> {
+    /// Of an empty room nothing is true: with no `truth` the other columns stay empty.
+    fn add(&mut self, file: &str, truth: Option<&Truth>) -> anyhow::Result<()> {
         let mut record = vec![file.to_owned()];
+        let Some(truth) = truth else {
+            record.resize(self.columns, String::new());
+            self.list.write_record(&record)?;
+            return Ok(());
+        };
         let point = |record: &mut Vec<String>, at: &PointPx| {
             record.extend([format!("{:.4}", at.x), format!("{:.4}", at.y)]);
         };

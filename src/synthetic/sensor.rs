@@ -220,7 +220,7 @@ fn exposure_gain(user: &SyntheticUser) -> f32 {
     let skin = user.person().skin;
     let reflected = 0.3 * skin[0] + 0.59 * skin[1] + 0.11 * skin[2];
     let light = user.parameters().light as f32;
-    0.42 / (reflected.powf(0.6) * 0.45 * light.powf(0.65))
+    0.42 / (reflected.powf(0.6) * 0.45 * light.powf(0.5))
 }
 
 /// sRGB's transfer curve with a shoulder that keeps highlights from clipping hard.

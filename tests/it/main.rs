@@ -6,3 +6,4 @@ mod desk;
 mod foreign;
 mod policy;
 mod recording;
+mod sim;
