@@ -19,7 +19,9 @@ def main() -> None:
     fit.add_argument("--start", help="tag of the weights in the cache to start from, for a second training")
     fit.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings of gazectl synthesize to mix in")
     measure = commands.add_parser("evaluate", help="measure the exported nets")
-    measure.add_argument("parts", nargs="+", choices=["validation", "test", "webcam"])
+    measure.add_argument("parts", nargs="+", choices=["validation", "test", "webcam", "synthetic", "false_alarms"])
+    measure.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings for the part synthetic")
+    measure.add_argument("--rooms", type=Path, nargs="*", default=[], help="recordings with user=absent")
     measure.add_argument("--models", type=Path, help="folder of the ONNX files, default models/")
     measure.add_argument("--write", action="store_true", help="write the numbers to models/train/results.json")
     measure.add_argument("--every", type=int, default=1, help="take every n-th frame of webcam_one_person")
@@ -33,6 +35,8 @@ def main() -> None:
     factors.add_argument("factors", nargs="*")
     factors.add_argument("--gazectl", type=Path, default=Path("target/release/gazectl"))
     factors.add_argument("--seconds", type=int, default=4)
+    commands.add_parser("audit", help="contact sheet of doubtful labels and the list of faces left out")
+    commands.add_parser("card", help="write models/CARD.md from the measured numbers")
     article = commands.add_parser("yardstick", help="train, measure and export the article's EyesNet")
     article.add_argument("--epochs", type=int, default=300)
     export = commands.add_parser("export", help="write models/NET.onnx, golden pairs and the manifest")
@@ -54,7 +58,8 @@ def main() -> None:
     elif arguments.command == "evaluate":
         from .evaluate import evaluate
 
-        evaluate(arguments.parts, arguments.models, arguments.write, arguments.every)
+        evaluate(arguments.parts, arguments.models, arguments.write, arguments.every, arguments.synthetic,
+                 arguments.rooms)
     elif arguments.command == "synthesize":
         from .synthesize import synthesize
 
@@ -63,6 +68,14 @@ def main() -> None:
         from .robustness import robustness
 
         robustness(arguments.gazectl, arguments.seconds, arguments.factors)
+    elif arguments.command == "audit":
+        from .audit import audit
+
+        audit()
+    elif arguments.command == "card":
+        from .card import card
+
+        card()
     elif arguments.command == "export":
         from .export import export as write
 

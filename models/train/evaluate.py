@@ -7,21 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from .export import MODELS
+from .false_alarms import false_alarms
 from .labels import targets
 from .measure_faces import faces
+from .measure_synthetic import synthetic
 from .measure_webcam import webcam
 from .pipeline import Pipeline
 
 RESULTS = MODELS / "train" / "results.json"
 
 
-def evaluate(parts: list[str], models: Path | None, write: bool, every: int = 1) -> dict[str, Any]:
-    """Parts: `validation` and `test` of faces68, `webcam`."""
+def evaluate(parts: list[str], models: Path | None, write: bool, every: int, people: list[Path],
+             rooms: list[Path]) -> dict[str, Any]:
+    """Parts: `validation` and `test` of faces68, `webcam`, `synthetic` (recordings below `people`),
+    `false_alarms` (drawn pictures and recordings of rooms without a user below `rooms`)."""
     pipeline = Pipeline(models or MODELS)
-    t = targets()
     report: dict[str, Any] = {}
     for part in parts:
-        report[part] = webcam(pipeline, every) if part == "webcam" else faces(t, part, pipeline)
+        if part == "webcam":
+            report[part] = webcam(pipeline, every)
+        elif part == "false_alarms":
+            report[part] = false_alarms(pipeline, rooms)
+            print(f"false alarms: {report[part]}")
+        elif part == "synthetic":
+            report[part] = synthetic(pipeline, people)
+        else:
+            report[part] = faces(targets(), part, pipeline)
     if write:
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         RESULTS.write_text(json.dumps(known | report, indent=2) + "\n")

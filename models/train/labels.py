@@ -7,7 +7,9 @@ mean of label and prediction has less noise than either.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +22,8 @@ EYE_INDEX = np.array([
     [LEFT_OUTER, LEFT_INNER, LEFT_UPPER, LEFT_LOWER],
     [RIGHT_OUTER, RIGHT_INNER, RIGHT_UPPER, RIGHT_LOWER],
 ])
+#: Training faces that the label audit leaves out.
+DROPPED = Path(__file__).resolve().parent / "dropped.csv"
 #: Share of the teacher in the mixed target.
 TEACHER_SHARE = 0.5
 
@@ -54,10 +58,14 @@ def _denormalise(points: np.ndarray, outer: np.ndarray, inner: np.ndarray, mirro
     )
 
 
-def targets() -> Targets:
-    """All targets; the regression is fitted on the training part alone."""
+def targets(drop: bool = True) -> Targets:
+    """All targets; the regression is fitted on the training part alone, less the dropped faces."""
     faces = faces68()
     parts = split(faces)
+    if drop and DROPPED.exists():
+        with DROPPED.open() as lines:
+            out = {row["file"] for row in csv.DictReader(lines)}
+        parts["train"] = [i for i in parts["train"] if faces[i].file not in out]
     taught = teacher.load("faces68")
     points = np.stack([f.points for f in faces]).astype(np.float64)
     mixed = points.copy()
