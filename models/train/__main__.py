@@ -17,6 +17,7 @@ def main() -> None:
     fit.add_argument("--seed", type=int, default=1)
     fit.add_argument("--tag", default="", help="suffix of the files in the cache")
     fit.add_argument("--start", help="tag of the weights in the cache to start from, for a second training")
+    fit.add_argument("--learning-rate", type=float, default=2e-3, help="peak, lower for a second training")
     fit.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings of gazectl synthesize to mix in")
     measure = commands.add_parser("evaluate", help="measure the exported nets")
     measure.add_argument("parts", nargs="+", choices=["validation", "test", "webcam", "synthetic", "false_alarms"])
@@ -50,7 +51,8 @@ def main() -> None:
     elif arguments.command == "fit":
         from .fit import train
 
-        train(arguments.net, arguments.steps, arguments.seed, arguments.tag, arguments.synthetic, arguments.start)
+        train(arguments.net, arguments.steps, arguments.seed, arguments.tag, arguments.synthetic, arguments.start,
+              arguments.learning_rate)
     elif arguments.command == "yardstick":
         from .yardstick import run
 

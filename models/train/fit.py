@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from . import synthetic as rendered
 from .data import cache_root
 from .export import MODELS
 from .labels import targets
-from .loop import Forward, fit
+from .loop import LEARNING_RATE, Forward, fit
 from .nets import LANDMARKS_HW
 
 BATCH = {"landmarks": 64, "eyes": 96, "finder": 32, "article": 64}
@@ -23,7 +24,19 @@ SYNTHETIC_SHARE = {"landmarks": 0.2, "eyes": 0.4, "finder": 0.15}
 STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000, "article": 6000}
 
 
-def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Path], start: str | None = None) -> Path:
+@dataclass
+class Run:
+    """One training: steps, seed, checkpoint file, recordings to mix in, peak learning rate."""
+
+    steps: int
+    seed: int
+    checkpoint: Path
+    synthetic: list[Path]
+    learning_rate: float
+
+
+def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Path], start: str | None = None,
+          learning_rate: float = LEARNING_RATE) -> Path:
     """Trains net `name`, afresh or from the weights tagged `start`, into the cache; gives the file."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
@@ -32,7 +45,8 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     fresh = nets.build(name)
     if start is not None:
         fresh.load_state_dict(torch.load(cache_root() / f"{name}{start}.pt", weights_only=True))
-    net = runs[name](fresh, steps or STEPS[name], seed, cache_root() / f"{name}{tag}.checkpoint.pt", synthetic)
+    run = Run(steps or STEPS[name], seed, cache_root() / f"{name}{tag}.checkpoint.pt", synthetic, learning_rate)
+    net = runs[name](fresh, run)
     torch.save(net.state_dict(), out)
     print(f"wrote {out}")
     return out
@@ -44,7 +58,8 @@ def _mixed_weights(real: np.ndarray, share: float) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _landmarks(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
+def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
+    seed, synthetic = run.seed, run.synthetic
     t = targets()
     store = samples.FaceStore.build(t, "train")
     weights = None
@@ -76,10 +91,11 @@ def _landmarks(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthe
                 right.append(((out[:, 44] > 0).float() == face).float().mean().item())
         return f"points {np.mean(px):.3f} px, corners {np.mean(corners):.2f} %, face {np.mean(right):.3f}"
 
-    return fit(fresh, step, steps, checkpoint, validate)
+    return fit(fresh, step, run.steps, run.checkpoint, validate, run.learning_rate)
 
 
-def _eyes(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
+def _eyes(fresh: nn.Module, run: Run) -> nn.Module:
+    seed, synthetic = run.seed, run.synthetic
     t = targets()
     store = samples.EyeStore.build(t, "train")
     weights = None
@@ -106,10 +122,11 @@ def _eyes(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: 
                 opened.append((torch.sigmoid(out[:, 10]) - b["openness"])[keep].abs().mean().item())
         return f"pupil {np.mean(pupil):.3f} px, corners {np.mean(corner):.3f} px, openness {np.mean(opened):.3f}"
 
-    return fit(fresh, step, steps, checkpoint, validate)
+    return fit(fresh, step, run.steps, run.checkpoint, validate, run.learning_rate)
 
 
-def _finder(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic: list[Path]) -> nn.Module:
+def _finder(fresh: nn.Module, run: Run) -> nn.Module:
+    seed, synthetic = run.seed, run.synthetic
     t = targets()
     extra = rendered.cutouts(synthetic, 400) if synthetic else []
     maker = scenes.SceneMaker(t, "train", seed, extra, SYNTHETIC_SHARE["finder"])
@@ -127,4 +144,4 @@ def _finder(fresh: nn.Module, steps: int, seed: int, checkpoint: Path, synthetic
         recall, alarms, offset, size = np.array(rows).mean(0)
         return f"recall {recall:.3f}, false alarms {alarms:.3f}, offset {offset:.3f} sizes, size {size:.3f} ln"
 
-    return fit(fresh, step, steps, checkpoint, validate)
+    return fit(fresh, step, run.steps, run.checkpoint, validate, run.learning_rate)
