@@ -340,7 +340,7 @@ impl EyeRegion {
         if above > -0.2 {
             // Root of the upper lashes, longer towards the temple; then the fold of the lid, which smooths out as the lid falls.
             let length = 0.75 + 0.75 * s.clamp(0.0, 1.0);
-            dark += inside * shape.lash_strength * (0.72 + 0.2 * lash) * bell(above, length) * (1.0 - 0.4 * closed);
+            dark += inside * shape.lash_strength * (0.72 + 0.2 * lash) * bell(above, length) * (1.0 - 0.2 * closed);
             let rest = self.rest.at(x)[0];
             let fold = rest - y - shape.crease_mm as f32 * (0.35 + 0.65 * ramp(0.0, 0.3, s) * ramp(1.15, 0.6, s));
             let depth = 0.62 / (1.0 + (margins.drop_mm.max(0.0) / 3.0).powi(2));
@@ -362,10 +362,10 @@ impl EyeRegion {
             dark += 0.22 * inside * shape.lash_strength * (0.8 + 0.4 * lash) * bell(below - 1.1, 0.8);
             // Closed, the upper lashes hang over the lower lid.
             let hanging = closed * inside * shape.lash_strength;
-            dark += hanging * (0.5 + 0.25 * lash) * bell(below - 0.5, 1.3);
+            dark += hanging * (0.68 + 0.25 * lash) * bell(below - 0.5, 1.4);
             surface.openness *= 1.0 - 0.12 * inside * bell(below - 4.5, 1.6);
         }
-        dark += 0.35 * closed * inside * bell(above.max(below), 0.6);
+        dark += 0.45 * closed * inside * bell(above.max(below), 0.7);
         // The corners are folds of skin.
         let corner = |at: [f64; 2]| bell((x - at[0] as f32).hypot(y - at[1] as f32), 1.6);
         dark += 0.2 * corner(shape.inner_mm) + 0.16 * corner(shape.outer_mm);

@@ -4,7 +4,9 @@ use super::person::EyeShape;
 
 /// Parts of the eyeball's turn up or down that the margins make along (upper lid: Malbouisson and others 2005).
 const UPPER_FOLLOWS: f64 = 0.8;
-const LOWER_FOLLOWS: f64 = 0.55;
+const LOWER_FOLLOWS: f64 = 0.48;
+/// How far the lower lid rises to meet the upper one in a blink.
+const LOWER_RISES_MM: f64 = 2.0;
 /// The narrowest opening without a blink.
 const NARROWEST_MM: f64 = 3.5;
 
@@ -51,7 +53,7 @@ impl Lids {
         let s = (x_mm - shape.inner_mm[0]) / (shape.outer_mm[0] - shape.inner_mm[0]);
         let line = shape.inner_mm[1] + s * (shape.outer_mm[1] - shape.inner_mm[1]);
         let upper = line - self.upper_mm * arch(s, shape.upper_peak);
-        let lower = line + (self.lower_mm - self.closure) * arch(s, shape.lower_trough);
+        let lower = line + (self.lower_mm - LOWER_RISES_MM * self.closure) * arch(s, shape.lower_trough);
         // A curve of the upper lid that hangs below the lower one is a closed eye.
         let upper = upper.min(lower);
         [upper + self.closure * (lower - upper), lower]
