@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 mod bench;
 mod calibrate;
 mod cameras;
+mod chart;
 mod evaluate;
 mod forecast;
 mod output;
@@ -50,6 +51,7 @@ enum Command {
     Calibrate(calibrate::Args),
     Cameras(cameras::Args),
     Profiles(profiles::Args),
+    Chart(chart::Args),
     Preview(preview::Args),
     Record(record::Args),
     Forecast(forecast::Args),
@@ -72,6 +74,7 @@ impl Command {
             Self::Watch(args) => watch::run(args, out),
             Self::Calibrate(args) => calibrate::run(args, out),
             Self::Cameras(args) => cameras::run(args, out),
+            Self::Chart(args) => chart::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
             Self::Preview(args) => preview::run(args),
             Self::Record(args) => record::run(args, out),

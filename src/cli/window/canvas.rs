@@ -112,6 +112,22 @@ impl<'a> Canvas<'a> {
         self.bar(centre, width / 2.0, arm, colour);
     }
 
+    /// A straight line with round ends.
+    pub fn line(&mut self, a: PointPx, b: PointPx, width: f32, colour: Colour) {
+        let (along, length) = ((b.x - a.x, b.y - a.y), a.distance(b));
+        self.shade(a.midpoint(b), length / 2.0 + width, colour, |x, y| {
+            let (dx, dy) = (x - a.x, y - a.y);
+            // The nearest place on the line, as a share of its length.
+            let share = if length > 0.0 {
+                ((dx * along.0 + dy * along.1) / (length * length)).clamp(0.0, 1.0)
+            } else {
+                0.0
+            };
+            let distance = (dx - share * along.0).hypot(dy - share * along.1);
+            (width / 2.0 - distance + 0.5).clamp(0.0, 1.0)
+        });
+    }
+
     /// A filled rectangle around `centre`, given half its width and height.
     pub fn bar(&mut self, centre: PointPx, half_width: f32, half_height: f32, colour: Colour) {
         self.shade(centre, half_width.max(half_height), colour, |x, y| {
