@@ -7,18 +7,15 @@ demo=$PWD/target/demo
 bin=$PWD/target/release
 seconds=20
 
-if [ "${1:-}" != --on-private-bus ]; then
+if [ "${1:-}" != --on-this-bus ]; then
   tests/setup.sh
   echo "Building gazed; the first time takes some minutes."
   cargo build --release --locked --bins
   # The desktop's own gazed, if it runs, is left alone: the demo then has a bus to itself, as it does without a desktop.
-  if ! "$bin/gazectl" status >"$demo-status" 2>&1 && ! grep -q 'no session bus' "$demo-status"; then
-    on_bus=("$0" --on-private-bus)
-  else
-    on_bus=(dbus-run-session -- "$0" --on-private-bus)
+  if ! said=$("$bin/gazectl" status 2>&1) && [[ $said != *"no session bus"* ]]; then
+    exec "$0" --on-this-bus
   fi
-  rm -f "$demo-status"
-  exec "${on_bus[@]}"
+  exec dbus-run-session -- "$0" --on-this-bus
 fi
 
 mkdir -p "$demo"

@@ -15,11 +15,15 @@ const REST_S: f64 = 0.8;
 const PATIENCE_S: f64 = 5.0;
 /// How often one point is shown before it is given up.
 const ATTEMPTS: u8 = 3;
+/// After so many points in a row at which no open eye was seen the tour ends: nobody is there.
+const BLIND_POINTS: u8 = 3;
 /// The eye rests where this share of the samples ...
 const RESTING_SHARE: f64 = 0.75;
 /// ... is this close to their median, in widths and heights of the screen. Wide, for the gaze is not calibrated yet; a
 /// saccade between two points of a tour is several times as long.
 const RESTING_RADIUS: f64 = 0.06;
+
+const UNSEEN: &str = "no open eyes were seen";
 
 /// What the tracker saw at one moment; `gaze` is `None` where there was nothing to see (no face, a blink).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +71,7 @@ pub struct Tour {
     taken: Vec<ScreenPoint>,
     missed: Vec<Missed>,
     total: usize,
+    blind: u8,
 }
 
 impl Tour {
@@ -79,6 +84,7 @@ impl Tour {
             recent: VecDeque::new(),
             taken: Vec::new(),
             missed: Vec::new(),
+            blind: 0,
         };
         tour.next(now);
         tour
@@ -128,18 +134,23 @@ impl Tour {
             return Step::Take(shown.point, first.captured, last.captured);
         }
         if now.seconds_since(shown.since) >= PATIENCE_S {
-            let reason = if self.recent.iter().any(|seen| seen.gaze.is_some()) {
-                "the eye did not come to rest on it"
+            if self.recent.iter().any(|seen| seen.gaze.is_some()) {
+                self.blind = 0;
+                self.put_off("the eye did not come to rest on it", now);
             } else {
-                "no open eyes were seen"
-            };
-            self.put_off(reason, now);
+                self.blind += 1;
+                self.put_off(UNSEEN, now);
+                if self.blind >= BLIND_POINTS {
+                    self.give_up_all();
+                }
+            }
         }
         if self.shown.is_some() { Step::Watch } else { Step::Over }
     }
 
     /// The tracker took the point.
     pub fn taken(&mut self, now: Timestamp) {
+        self.blind = 0;
         if let Some(shown) = self.shown {
             self.taken.push(shown.point);
             self.next(now);
@@ -163,6 +174,15 @@ impl Tour {
             }
             self.next(now);
         }
+    }
+
+    fn give_up_all(&mut self) {
+        let left = self.shown.take().map(|shown| shown.point);
+        let left = left.into_iter().chain(self.queue.drain(..).map(|(point, _)| point));
+        self.missed.extend(left.map(|point| Missed {
+            point,
+            reason: UNSEEN.to_owned(),
+        }));
     }
 
     fn next(&mut self, now: Timestamp) {
@@ -284,7 +304,21 @@ mod tests {
         let mut tour = Tour::new(points(2), at(0.0));
         walk(&mut tour, |_, _| None, 0);
         assert!(tour.points_taken().is_empty());
-        assert_eq!(tour.points_missed()[0].reason, "no open eyes were seen");
+        assert_eq!(tour.points_missed()[0].reason, UNSEEN);
+    }
+
+    #[test]
+    fn nobody_there_is_noticed_soon_and_all_points_are_accounted_for() {
+        let mut tour = Tour::new(points(9), at(0.0));
+        let mut now = at(0.0);
+        while tour.step(now) != Step::Over {
+            now = now.offset_by_seconds(0.1);
+        }
+        let passed = now.seconds_since(at(0.0));
+        assert!(passed < f64::from(BLIND_POINTS) * (PATIENCE_S + 0.2), "{passed} s");
+        let mut missed: Vec<ScreenPoint> = tour.points_missed().iter().map(|missed| missed.point).collect();
+        missed.sort_by(|a, b| a.x.total_cmp(&b.x));
+        assert_eq!(missed, points(9));
     }
 
     #[test]
