@@ -13,6 +13,9 @@ const ARRIVAL_S: f64 = 0.6;
 const REST_S: f64 = 0.8;
 /// A point at which the eye did not rest within this time is put off.
 const PATIENCE_S: f64 = 5.0;
+/// But not before the camera had a chance: so many pictures have come by then, or so much time has passed.
+const LEAST_PICTURES: u32 = 20;
+const LONGEST_PATIENCE_S: f64 = 20.0;
 /// How often one point is shown before it is given up.
 const ATTEMPTS: u8 = 3;
 /// After so many points in a row at which no open eye was seen the tour ends: nobody is there.
@@ -68,6 +71,8 @@ pub struct Tour {
     shown: Option<Shown>,
     attempt: u8,
     recent: VecDeque<Seen>,
+    /// Pictures of which something was heard since the point appeared.
+    pictures: u32,
     taken: Vec<ScreenPoint>,
     missed: Vec<Missed>,
     total: usize,
@@ -82,6 +87,7 @@ impl Tour {
             shown: None,
             attempt: 1,
             recent: VecDeque::new(),
+            pictures: 0,
             taken: Vec::new(),
             missed: Vec::new(),
             blind: 0,
@@ -117,6 +123,7 @@ impl Tour {
         let Some(shown) = self.shown else { return };
         let in_order = self.recent.back().is_none_or(|last| last.captured < seen.captured);
         if in_order && seen.captured.seconds_since(shown.since) >= ARRIVAL_S {
+            self.pictures += 1;
             self.recent.push_back(seen);
             // One sample older than the window stays, so that the window is known to be covered.
             while self.recent.len() > 2 && seen.captured.seconds_since(self.recent[1].captured) >= REST_S {
@@ -133,7 +140,8 @@ impl Tour {
         {
             return Step::Take(shown.point, first.captured, last.captured);
         }
-        if now.seconds_since(shown.since) >= PATIENCE_S {
+        let waited_s = now.seconds_since(shown.since);
+        if waited_s >= LONGEST_PATIENCE_S || (waited_s >= PATIENCE_S && self.pictures >= LEAST_PICTURES) {
             if self.recent.iter().any(|seen| seen.gaze.is_some()) {
                 self.blind = 0;
                 self.put_off("the eye did not come to rest on it", now);
@@ -187,6 +195,7 @@ impl Tour {
 
     fn next(&mut self, now: Timestamp) {
         self.recent.clear();
+        self.pictures = 0;
         self.shown = self.queue.pop_front().map(|(point, attempt)| {
             self.attempt = attempt;
             Shown {
@@ -315,7 +324,10 @@ mod tests {
             now = now.offset_by_seconds(0.1);
         }
         let passed = now.seconds_since(at(0.0));
-        assert!(passed < f64::from(BLIND_POINTS) * (PATIENCE_S + 0.2), "{passed} s");
+        assert!(
+            passed < f64::from(BLIND_POINTS) * (LONGEST_PATIENCE_S + 0.2),
+            "{passed} s"
+        );
         let mut missed: Vec<ScreenPoint> = tour.points_missed().iter().map(|missed| missed.point).collect();
         missed.sort_by(|a, b| a.x.total_cmp(&b.x));
         assert_eq!(missed, points(9));
@@ -363,7 +375,7 @@ mod tests {
                 }
             }
             let passed = now.seconds_since(at(0.0));
-            prop_assert!(over || passed < 8.0 * 3.0 * (PATIENCE_S + 0.5), "not over after {} s", passed);
+            prop_assert!(over || passed < 8.0 * 3.0 * (LONGEST_PATIENCE_S + 0.5), "not over after {} s", passed);
             if over {
                 prop_assert_eq!(tour.points_taken().len() + tour.points_missed().len(), count);
             }
