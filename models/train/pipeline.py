@@ -13,7 +13,7 @@ from .nets import LANDMARKS_HW
 from .points import COUNT, LEFT_INNER, LEFT_OUTER, RIGHT_INNER, RIGHT_OUTER, face_frame
 
 #: A detection counts above this score, a crop as a face above this.
-FINDER_SCORE, FACE_SCORE = 0.5, 0.5
+FINDER_SCORE, FACE_SCORE = 0.3, 0.5
 LANDMARK_PASSES, EYE_PASSES = 2, 2
 
 
