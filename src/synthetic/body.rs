@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use super::eyeball::Vec3;
 use super::head_shape::{BOTTOM_MM, HeadShape, TOP_MM};
-use super::person::{Colour, Person};
+use super::person::{Colour, HairStyle, Person};
 use super::random::{Draws, Purpose};
 use super::skin::{FaceMap, PlaneNoise, WIDEST_RAD};
 
@@ -119,9 +119,15 @@ fn hair(person: &Person, shape: &HeadShape) -> Mesh {
         vertex.openness = shape.hair_mm(theta, y) as f32;
         vertex
     });
-    // Long hair behind the neck is seen from its inside.
-    let inside: Vec<[u32; 3]> = mesh.triangles.iter().map(|[a, b, c]| [*a, *c, *b]).collect();
-    mesh.triangles.extend(inside);
+    if person.hair_style == HairStyle::Long {
+        // Behind the neck it is seen from its inside.
+        let inside: Vec<[u32; 3]> = mesh.triangles.iter().map(|[a, b, c]| [*a, *c, *b]).collect();
+        mesh.triangles.extend(inside);
+    }
+    // Where no hair is, nothing needs drawing.
+    let vertices = &mesh.vertices;
+    mesh.triangles
+        .retain(|corners| corners.iter().any(|corner| vertices[*corner as usize].openness > -2.0));
     mesh
 }
 

@@ -170,17 +170,22 @@ impl DepthBuffer {
         if x0 > x1 || y0 > y1 {
             return;
         }
+        // Weights of the corners change evenly along a row. Rounding must not leave cracks between neighbours.
+        const EDGE: f32 = -1e-4;
         let scale = 1.0 / area;
+        let (slope_a, slope_b) = ((b.y - c.y) * scale, (c.y - a.y) * scale);
         let carried = corners.map(|corner| corner.carried.map(|value| value * corner.inverse_depth));
         for y in y0 as usize..=y1 as usize {
             let py = y as f32;
             self.touch(y, x0 as usize..x1 as usize + 1);
+            let start_a = ((b.x - x0) * (c.y - py) - (c.x - x0) * (b.y - py)) * scale;
+            let start_b = ((c.x - x0) * (a.y - py) - (a.x - x0) * (c.y - py)) * scale;
             for x in x0 as usize..=x1 as usize {
-                let px = x as f32;
-                let wa = ((b.x - px) * (c.y - py) - (c.x - px) * (b.y - py)) * scale;
-                let wb = ((c.x - px) * (a.y - py) - (a.x - px) * (c.y - py)) * scale;
+                let along = x as f32 - x0;
+                let wa = start_a + slope_a * along;
+                let wb = start_b + slope_b * along;
                 let wc = 1.0 - wa - wb;
-                if wa < 0.0 || wb < 0.0 || wc < 0.0 {
+                if wa < EDGE || wb < EDGE || wc < EDGE {
                     continue;
                 }
                 let inverse = wa * a.inverse_depth + wb * b.inverse_depth + wc * c.inverse_depth;

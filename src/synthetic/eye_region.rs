@@ -96,6 +96,8 @@ pub(crate) struct View<'a> {
 pub(crate) struct Spot {
     /// Temple-ward and down from the eyeball's centre.
     at_mm: [f32; 2],
+    /// In the head frame.
+    z_mm: f64,
     /// In the face's map.
     map: [f32; 2],
     /// How much of what was drawn there before is replaced.
@@ -148,12 +150,14 @@ impl EyeRegion {
         }
     }
 
-    /// Where a line of sight (head frame, `direction` of any length) meets the face; `None` outside the region.
-    pub(crate) fn locate(&self, viewer: &Vec3, direction: &Vec3, eye: &Eyeball) -> Option<Spot> {
-        // The surface is met where its depth and the line's agree; faces are flat enough for a few steps of that.
-        let mut z = -11.0;
+    /// Where a line of sight (head frame, `direction` of any length) meets the face; `None` outside the region. `near` is a
+    /// spot close by, where one is known.
+    pub(crate) fn locate(&self, viewer: &Vec3, direction: &Vec3, eye: &Eyeball, near: Option<&Spot>) -> Option<Spot> {
+        // The surface is met where its depth and the line's agree; faces are flat enough for a few steps of that, and for
+        // one from a neighbouring place.
+        let (mut z, steps) = near.map_or((-11.0, 3), |near| (near.z_mm, 1));
         let (mut x, mut y, mut cell) = (0.0, 0.0, [0.0; 3]);
-        for _ in 0..3 {
+        for _ in 0..steps {
             let reach = (z - viewer.z) / direction.z;
             x = self.side * (viewer.x + reach * direction.x - eye.centre.x);
             y = viewer.y + reach * direction.y - eye.centre.y;
@@ -163,6 +167,7 @@ impl EyeRegion {
         let radius = ((x - CENTRE_MM) / REACH_MM[0]).powi(2) + (y / REACH_MM[1]).powi(2);
         (radius < 1.0).then(|| Spot {
             at_mm: [x as f32, y as f32],
+            z_mm: z,
             map: [cell[1], cell[2]],
             weight: smooth_step(1.0, 0.72, radius) as f32,
         })

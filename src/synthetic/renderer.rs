@@ -261,7 +261,7 @@ impl Renderer {
                     continue;
                 }
                 let direction = head_from_camera * canvas.ray(column as f64, row as f64);
-                let spot = region.locate(view.viewer, &direction, &middle.eyes[index]);
+                let spot = region.locate(view.viewer, &direction, &middle.eyes[index], None);
                 let plain = spot
                     .as_ref()
                     .is_none_or(|spot| region.is_plain(spot, &margins[INSTANTS / 2]));
@@ -284,7 +284,7 @@ impl Renderer {
                         (5 * sample + 3 * row + column) % INSTANTS
                     };
                     let eye = &instants[instant].eyes[index];
-                    if let Some(spot) = region.locate(view.viewer, &direction, eye) {
+                    if let Some(spot) = region.locate(view.viewer, &direction, eye, spot.as_ref()) {
                         let colour = region.colour(&view, &spot, &direction, eye, &margins[instant]);
                         for channel in 0..3 {
                             sum[channel] += spot.weight * colour[channel];
