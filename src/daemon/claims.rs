@@ -119,6 +119,11 @@ impl Claims {
         owned.map(|(id, _)| *id).collect()
     }
 
+    /// True where no client holds anything, not even a session that was not started.
+    pub fn is_empty(&self) -> bool {
+        self.claims.is_empty()
+    }
+
     pub fn any_for(&self, purpose: Purpose) -> bool {
         self.claims.values().any(|claim| claim.purpose == purpose)
     }

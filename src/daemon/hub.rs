@@ -26,6 +26,8 @@ use crate::stats::Stats;
 pub enum Stop {
     /// SIGTERM or SIGINT.
     Asked,
+    /// No client for as long as the configuration allows.
+    Unused,
     /// The connection to the bus was lost.
     BusGone,
     /// A thread of the daemon panicked: a bug, which the log has told.
@@ -66,6 +68,8 @@ pub struct Shared {
     pub calibrated: Option<Shown>,
     /// Since when the tracking thread has been at its present frame; `None` while it waits for one.
     pub tracking_since: Option<Timestamp>,
+    /// Since when no client has held anything.
+    pub unused_since: Option<Timestamp>,
     pub stop: Option<Stop>,
 }
 
@@ -121,12 +125,14 @@ pub struct Hub {
     changed: Condvar,
     memory: Mutex<Memory>,
     gate: Gate,
+    /// The daemon ends after so long without a client.
+    idle_exit: Option<Duration>,
     clock: MonotonicClock,
 }
 
 impl Hub {
     /// The privacy switch stands as it is remembered.
-    pub fn new(memory: Memory, gate: Gate, calibrated: Option<Shown>) -> Self {
+    pub fn new(memory: Memory, gate: Gate, calibrated: Option<Shown>, idle_exit: Option<Duration>) -> Self {
         let paused = memory.recall().paused;
         Self {
             shared: Mutex::new(Shared {
@@ -138,11 +144,13 @@ impl Hub {
                 stats: Stats::default(),
                 calibrated,
                 tracking_since: None,
+                unused_since: Some(MonotonicClock.now()),
                 stop: None,
             }),
             changed: Condvar::new(),
             memory: Mutex::new(memory),
             gate,
+            idle_exit,
             clock: MonotonicClock,
         }
     }
@@ -160,8 +168,10 @@ impl Hub {
     pub fn change<T>(&self, change: impl FnOnce(&mut Shared, Timestamp) -> T) -> T {
         let mut shared = self.lock();
         let result = change(&mut shared, self.now());
-        let wanted = shared.claims.want_camera();
+        let (wanted, unused) = (shared.claims.want_camera(), shared.claims.is_empty());
         shared.keeper.set_wanted(wanted);
+        let since = shared.unused_since.unwrap_or_else(|| self.now());
+        shared.unused_since = unused.then_some(since);
         drop(shared);
         self.changed.notify_all();
         result
@@ -206,10 +216,18 @@ impl Hub {
             if action.is_some() || facts != *announced {
                 return News::Changed { action, facts };
             }
+            let leave_at = self
+                .idle_exit
+                .zip(shared.unused_since)
+                .map(|(after, since)| since + after);
+            if leave_at.is_some_and(|leave_at| now >= leave_at) {
+                return News::Stop(Stop::Unused);
+            }
             if now >= give_up {
                 return News::Quiet;
             }
-            let wake_at = shared.keeper.wake_at().map_or(give_up, |wake_at| wake_at.min(give_up));
+            let moments = [Some(give_up), shared.keeper.wake_at(), leave_at];
+            let wake_at = moments.into_iter().flatten().min().unwrap_or(give_up);
             let waited = self.changed.wait_timeout(shared, wake_at.saturating_since(now));
             shared = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -248,6 +266,16 @@ impl Hub {
     pub fn set_started(&self, id: u64, sender: &str, started: bool) -> Result<()> {
         self.change(|shared, _| {
             shared.claims.check_owner(id, sender)?;
+            if started
+                && !shared.claims.is_active(id)
+                && let Some((client, _)) = shared.claims.get(id)
+            {
+                tracing::info!(
+                    app = client.app_name,
+                    process_id = client.process_id,
+                    "a program reads the gaze"
+                );
+            }
             shared.claims.set_active(id, started);
             Ok(())
         })

@@ -79,6 +79,7 @@ struct Failure {
 pub struct Keeper {
     wanted: bool,
     paused: bool,
+    locked: bool,
     device: Device,
     failure: Option<Failure>,
     /// Failures in a row.
@@ -101,6 +102,7 @@ impl Keeper {
         Self {
             wanted: false,
             paused,
+            locked: false,
             device: Device::Closed,
             failure: None,
             failures: 0,
@@ -116,6 +118,15 @@ impl Keeper {
     /// The privacy switch.
     pub fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
+    }
+
+    /// The desktop session is locked, and the user wants no tracking then.
+    pub fn set_locked(&mut self, locked: bool) {
+        self.locked = locked;
+    }
+
+    fn should_run(&self) -> bool {
+        self.wanted && !self.paused && !self.locked
     }
 
     /// The camera was opened.
@@ -160,7 +171,7 @@ impl Keeper {
 
     /// What to do now, if anything. The action counts as begun once it has been returned.
     pub fn decide(&mut self, now: Timestamp) -> Option<Action> {
-        let should_run = self.wanted && !self.paused;
+        let should_run = self.should_run();
         match self.device {
             Device::Opening { .. } | Device::Open { .. } if !should_run => {
                 self.device = Device::Closing { since: now };
@@ -192,7 +203,7 @@ impl Keeper {
     /// When [`Keeper::decide`] must be asked again even if nothing happens.
     pub fn wake_at(&self) -> Option<Timestamp> {
         match self.device {
-            Device::Failed { retry_at } if self.wanted && !self.paused => Some(retry_at),
+            Device::Failed { retry_at } if self.should_run() => Some(retry_at),
             _ => None,
         }
     }
@@ -218,6 +229,10 @@ impl Keeper {
     pub fn state(&self) -> (State, String) {
         if self.paused {
             let detail = "Paused by the user. The camera stays closed until tracking is resumed.";
+            return (State::Paused, detail.into());
+        }
+        if self.locked {
+            let detail = "Paused while the session is locked. The camera is closed.";
             return (State::Paused, detail.into());
         }
         if !self.wanted {
@@ -314,6 +329,13 @@ mod tests {
         keeper.set_paused(true);
         assert_eq!(keeper.decide(at_ms(3)), Some(Action::Close));
         assert_eq!(keeper.state().0, State::Paused);
+        keeper.ended(at_ms(4), None);
+        keeper.set_locked(true);
+        keeper.set_paused(false);
+        assert_eq!(keeper.decide(at_ms(5)), None, "the screen is locked");
+        assert_eq!(keeper.state().0, State::Paused);
+        keeper.set_locked(false);
+        assert_eq!(keeper.decide(at_ms(6)), Some(Action::Open));
     }
 
     /// An unplugged camera that comes back after `away`: how long after its return it is opened.

@@ -17,6 +17,7 @@ mod hub;
 mod interfaces;
 mod keeper;
 mod live;
+mod locking;
 mod log;
 mod memory;
 mod pacing;
@@ -110,9 +111,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let remembered = memory.recall();
     let name = remembered.profile.unwrap_or_else(|| config.profile.name.clone());
     load_profile(&mut live, &name);
-    let hub = Arc::new(Hub::new(memory, Gate::new(&config.clients), live.shown()));
+    let idle_exit = (config.service.idle_exit_s > 0).then(|| Duration::from_secs(config.service.idle_exit_s.into()));
+    let hub = Arc::new(Hub::new(memory, Gate::new(&config.clients), live.shown(), idle_exit));
     let live = Arc::new(Mutex::new(live));
     watching::watch_signals(Arc::clone(&hub))?;
+    if config.service.pause_when_locked {
+        let hub = Arc::clone(&hub);
+        let following = std::thread::Builder::new().name("lock".into());
+        following
+            .spawn(move || locking::follow(&hub))
+            .context("cannot start a thread")?;
+    }
 
     let (opener, synthetic_user) = opener(&arguments.source, &config.camera)?;
     let connection = connect(&hub, &live, synthetic_user)?;
@@ -149,6 +158,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     drop(watcher);
     match stop {
         Stop::Asked => tracing::info!("asked to end"),
+        Stop::Unused => tracing::info!("nobody has asked for gaze for long enough"),
         Stop::BusGone => tracing::info!("the session bus is gone; so is the daemon"),
         Stop::Broken => bail!("a thread of gazed failed; this is a bug, and the log above says where"),
     }

@@ -242,7 +242,7 @@ mod tests {
     fn hub(targets: &[Target]) -> Hub {
         let folder = std::path::Path::new("/nonexistent");
         let gate = Gate::new(&ClientsConfig::default());
-        let hub = Hub::new(Memory::new(folder), gate, None);
+        let hub = Hub::new(Memory::new(folder), gate, None, None);
         for target in targets {
             let client = Client {
                 owner: ":1.1".into(),

@@ -92,6 +92,10 @@ impl Desk {
         self.bus = None;
     }
 
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }

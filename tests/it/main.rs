@@ -7,4 +7,5 @@ mod desk;
 mod foreign;
 mod policy;
 mod recording;
+mod service;
 mod sim;

@@ -220,6 +220,11 @@ impl Control {
         };
         match opened {
             Ok((process_id, (reader, theirs))) => {
+                tracing::info!(
+                    process_id,
+                    what = purpose.name(),
+                    "a program sees the camera's pictures"
+                );
                 self.hub.change(|shared, _| {
                     shared.claims.identify(id, process_id, executable(process_id));
                     // The client may have vanished meanwhile.

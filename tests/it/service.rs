@@ -1,0 +1,102 @@
+//! The daemon as a service: ending when unused, and following the session's lock.
+
+use std::process::Stdio;
+
+use gazed::client::Received;
+use zbus::interface;
+use zbus::zvariant::{ObjectPath, OwnedObjectPath};
+
+use crate::desk::{Desk, PATIENCE, Running, eventually};
+
+fn configure(desk: &Desk, service: &str) {
+    let folder = desk.path("config/gazed");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("config.toml"), format!("[service]\n{service}\n")).expect("writes");
+}
+
+#[test]
+fn an_unused_daemon_ends_and_a_used_one_stays() {
+    let desk = Desk::new();
+    configure(&desk, "idle_exit_s = 1");
+    let gazed = desk.start_gazed(&desk.empty_recording(60));
+    let client = desk.client();
+    let mut session = client
+        .session(&gazed::bus::options::SessionOptions::default())
+        .expect("a session");
+    session.start().expect("starts");
+    // Ten records at five a second: twice as long as it would stay without a client.
+    for _ in 0..10 {
+        assert!(
+            matches!(session.receive(PATIENCE), Received::Sample(_)),
+            "it stays while it is used"
+        );
+    }
+    drop(session);
+    let (status, said) = gazed.ended();
+    assert!(status.success() && said.contains("nobody has asked for gaze"), "{said}");
+}
+
+struct Login;
+
+#[interface(name = "org.freedesktop.login1.Manager")]
+impl Login {
+    fn get_session(&self, id: &str) -> OwnedObjectPath {
+        assert_eq!(id, "auto");
+        ObjectPath::from_static_str_unchecked("/org/freedesktop/login1/session/c1").into()
+    }
+}
+
+struct LoginSession {
+    locked: bool,
+}
+
+#[interface(name = "org.freedesktop.login1.Session")]
+impl LoginSession {
+    #[zbus(property)]
+    fn locked_hint(&self) -> bool {
+        self.locked
+    }
+}
+
+#[test]
+fn a_locked_session_closes_the_camera() {
+    let desk = Desk::new();
+    configure(&desk, "pause_when_locked = true");
+    let login = desk.client();
+    let server = login.connection().object_server();
+    let session_path = "/org/freedesktop/login1/session/c1";
+    server.at("/org/freedesktop/login1", Login).expect("serves");
+    server.at(session_path, LoginSession { locked: true }).expect("serves");
+    login
+        .connection()
+        .request_name("org.freedesktop.login1")
+        .expect("the name is free");
+
+    // The private bus stands in for the system's too.
+    let mut command = desk.gazed(&desk.empty_recording(60));
+    command
+        .env("DBUS_SYSTEM_BUS_ADDRESS", desk.address())
+        .stderr(Stdio::null());
+    let _gazed = Running(command.spawn().expect("gazed starts"));
+    let client = desk.client();
+    eventually("gazed owns its name", || client.daemon_runs().expect("the bus answers"));
+    let manager = client.manager().expect("a proxy");
+    eventually("the lock is noticed", || {
+        manager.state().expect("a property") == "paused"
+    });
+    let mut watching = client
+        .session(&gazed::bus::options::SessionOptions::default())
+        .expect("a session");
+    watching.start().expect("starts");
+    assert!(!manager.camera_active().expect("a property"));
+    assert!(manager.state_detail().expect("a property").contains("locked"));
+
+    let session = server.interface::<_, LoginSession>(session_path).expect("served");
+    session.get_mut().locked = false;
+    zbus::block_on(session.get().locked_hint_changed(session.signal_emitter())).expect("the bus is there");
+    assert!(
+        matches!(watching.receive(PATIENCE), Received::Sample(_)),
+        "unlocked, it goes on"
+    );
+    assert!(manager.camera_active().expect("a property"));
+}
