@@ -14,6 +14,7 @@ mod bench;
 mod calibrate;
 mod cameras;
 mod chart;
+mod doctor;
 mod evaluate;
 mod forecast;
 mod output;
@@ -50,6 +51,7 @@ enum Command {
     Watch(watch::Args),
     Calibrate(calibrate::Args),
     Cameras(cameras::Args),
+    Doctor(doctor::Args),
     Profiles(profiles::Args),
     Chart(chart::Args),
     Preview(preview::Args),
@@ -75,6 +77,7 @@ impl Command {
             Self::Calibrate(args) => calibrate::run(args, out),
             Self::Cameras(args) => cameras::run(args, out),
             Self::Chart(args) => chart::run(args, out),
+            Self::Doctor(args) => doctor::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
             Self::Preview(args) => preview::run(args),
             Self::Record(args) => record::run(args, out),

@@ -5,6 +5,9 @@
 #
 #   tests/vm/run.sh              all of it; exit 0 only where every check passed
 #   tests/vm/run.sh --if-can     the same, but exit 0 with a note where this machine cannot
+#
+# VM_PATIENCE_S: how long frames may take to come again after a fault, in the guest's seconds (default 15; emulation on a
+# busy machine needs more). VM_TIMEOUT_S: how long the machine may run in all (default 900).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=tests/vm
@@ -42,7 +45,7 @@ mkdir -p "$work/share"
 step "guest"
 "$here/initramfs.sh" "$work" "$here/init.sh" "$programs/gazed" "$programs/gazectl" "$programs/examples/vm-feed" \
   /usr/bin/dbus-daemon /usr/bin/dbus-send
-cp "$here/scenario.sh" "$work/share/"
+{ echo "PATIENCE_S=${VM_PATIENCE_S:-15}"; cat "$here/scenario.sh"; } >"$work/share/scenario.sh"
 
 step "boot"
 kernel=$(echo "$work"/kernel/boot/vmlinuz-*)
@@ -50,7 +53,7 @@ timeout "${VM_TIMEOUT_S:-900}" qemu-system-x86_64 -accel tcg,thread=multi -cpu m
   -display none -serial stdio -monitor none -nodefaults -no-reboot -kernel "$kernel" -initrd "$work/initramfs" \
   -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr clocksource=acpi_pm" \
   -virtfs "local,path=$work/share,mount_tag=host0,security_model=none,id=host0" </dev/null |
-  tr -d '\r' | tee "$work/console.log" || true
+  sed -u 's/\r//' | tee "$work/console.log" || true
 
 step "done"
 if grep -q '^VERDICT: every check passed$' "$work/console.log"; then

@@ -85,7 +85,8 @@ pub fn open(wanted: &str, config: &CameraConfig) -> Result<Camera, CaptureError>
     Err(first_error.unwrap_or_else(|| CaptureError::Unavailable(none_found(&present, wanted))))
 }
 
-fn none_found(present: &[CameraInfo], wanted: &str) -> String {
+/// What to say where none of the cameras that are present is `wanted`.
+pub fn none_found(present: &[CameraInfo], wanted: &str) -> String {
     if present.is_empty() {
         let named = if wanted.is_empty() {
             String::new()
