@@ -54,6 +54,8 @@ pub enum NetName {
     Landmarks,
     /// EyesNet's shared branch: one eye patch in, pupil, lids, openness and confidence out.
     Eyes,
+    /// Carries the gaze on from its newest samples.
+    Forecast,
 }
 
 impl NetName {
@@ -62,6 +64,7 @@ impl NetName {
             Self::Finder => "finder",
             Self::Landmarks => "landmarks",
             Self::Eyes => "eyes",
+            Self::Forecast => "forecast",
         }
     }
 }
@@ -143,6 +146,7 @@ fn built_in(name: NetName) -> &'static [u8] {
         NetName::Finder => include_bytes!("../models/finder.onnx"),
         NetName::Landmarks => include_bytes!("../models/landmarks.onnx"),
         NetName::Eyes => include_bytes!("../models/eyes.onnx"),
+        NetName::Forecast => include_bytes!("../models/forecast.onnx"),
     }
 }
 

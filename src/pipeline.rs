@@ -58,7 +58,6 @@ pub struct Pipeline {
     setup: Setup,
     tracking: Tracking,
     mapping: Mapping,
-    method: Method,
     forecaster: Forecaster,
     /// Added to every gaze position: how far the map has drifted since the calibration.
     drift: VisualAngle,
@@ -88,8 +87,7 @@ impl Pipeline {
             setup,
             tracking: Tracking::new(weights, stills)?,
             mapping,
-            method,
-            forecaster: Forecaster::new(method),
+            forecaster: Forecaster::with_weights(method, weights)?,
             drift: VisualAngle::default(),
             last: Last::default(),
         })
@@ -165,7 +163,7 @@ impl Pipeline {
     pub fn set_drift(&mut self, drift: VisualAngle) {
         self.drift = drift;
         // Positions of two calibrations are not comparable: a step between them would look like a saccade.
-        self.forecaster = Forecaster::new(self.method);
+        self.forecaster.reset();
     }
 
     pub fn mapping(&self) -> &Mapping {
@@ -197,7 +195,7 @@ impl Pipeline {
             Ok(estimate) => Some(estimate),
             Err(_) => {
                 self.tracking.reset();
-                self.forecaster = Forecaster::new(self.method);
+                self.forecaster.reset();
                 self.forecaster.observe(time, observation, blink).ok()
             }
         };

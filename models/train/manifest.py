@@ -50,11 +50,22 @@ FACTS: dict[str, dict[str, object]] = {
                     "12: confidence logit (pupil error under 10 % of the eye's width and the eye seen)"],
         "axes": "x towards the outer corner, y down; for a right eye x is mirrored",
     },
+    "forecast": {
+        "input": [1, 103],
+        "output": [1, 8],
+        "expects": "the newest 24 gaze samples in degrees relative to the newest, their ages, the gate's state and the "
+                   "horizon, as in train/forecast/net.py",
+        "outputs": ["0..4: shares of the displacements to the three samples before, to the gated mean and to the place "
+                    "left, which lead from the newest sample to the gaze at the horizon", "5, 6: x, y to add, in 3 deg",
+                    "7: v of the radius 2 ln(1 + exp v) in degrees that holds 95 % of truths"],
+        "axes": "x right, y down; mirroring an axis of the input mirrors the answer",
+    },
 }
 DATA = {
     "finder": ["Helen (train part, faces68)"],
     "landmarks": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher"],
     "eyes": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher"],
+    "forecast": ["GazeCom (27 people, simulated webcams)", "gaze60 (119 people, camera estimates beside Tobii)"],
 }
 
 

@@ -17,6 +17,7 @@ mod chart;
 mod doctor;
 mod evaluate;
 mod forecast;
+mod forecast_bench;
 mod output;
 mod preview;
 mod profiles;
@@ -57,6 +58,7 @@ enum Command {
     Preview(preview::Args),
     Record(record::Args),
     Forecast(forecast::Args),
+    ForecastBench(forecast_bench::Args),
     Synthesize(synthesize::Args),
     /// Print a completion script for a shell
     Completions(shell::CompletionArgs),
@@ -82,6 +84,7 @@ impl Command {
             Self::Preview(args) => preview::run(args),
             Self::Record(args) => record::run(args, out),
             Self::Forecast(args) => forecast::run(args, out),
+            Self::ForecastBench(args) => forecast_bench::run(args, out),
             Self::Synthesize(args) => synthesize::run(args, out),
             Self::Completions(args) => shell::completions(args, Cli::command(), out),
             Self::Evaluate(args) => evaluate::run(args, out),

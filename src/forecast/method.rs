@@ -19,14 +19,16 @@ pub enum Method {
     /// One Euro filter, held.
     OneEuro,
     /// Fixation mean that restarts at saccades, held.
-    #[default]
     Gated,
     /// Fixation mean; a saccade in flight is carried on towards its landing point.
     Ballistic,
+    /// A small net over the newest 24 samples; the gated mean where they look unlike what it was trained on.
+    #[default]
+    Learned,
 }
 
 impl Method {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Hold,
         Self::Linear,
         Self::SavitzkyGolay,
@@ -35,6 +37,7 @@ impl Method {
         Self::OneEuro,
         Self::Gated,
         Self::Ballistic,
+        Self::Learned,
     ];
 
     /// The name in configuration and on the command line.
@@ -48,6 +51,7 @@ impl Method {
             Self::OneEuro => "one-euro",
             Self::Gated => "gated",
             Self::Ballistic => "ballistic",
+            Self::Learned => "learned",
         }
     }
 }

@@ -4,13 +4,17 @@
 //! continued how is the [`Method`]; movement classification and the gated mean run beside every one of them. Nothing
 //! allocates after construction, nothing reads a clock, and an answer depends only on what was observed before.
 
+mod learned;
 mod method;
 mod rules;
+mod steady;
 
 use thiserror::Error;
 
+use learned::Learned;
 pub use method::Method;
 use rules::Rule;
+use steady::Steady;
 
 use crate::clock::Timestamp;
 use crate::filter::gated::{GatedMean, Step};
@@ -18,6 +22,7 @@ use crate::filter::history::Sample;
 use crate::filter::{Vector, angle, vector};
 use crate::geometry::VisualAngle;
 use crate::movement::{Detector, Event, Movement};
+use crate::nets::{Weights, WeightsError};
 
 /// How long a lost eye's position is continued before there is no answer.
 pub const COAST_S: f64 = 0.150;
@@ -68,9 +73,13 @@ pub struct Forecast {
 }
 
 /// Smoothing, movement and forecast of one pair of eyes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Forecaster {
     rule: Rule,
+    learned: Option<Learned>,
+    steady: Steady,
+    /// True while the newest estimate is the net's.
+    by_net: bool,
     gate: GatedMean,
     step: Option<Step>,
     detector: Detector,
@@ -83,9 +92,27 @@ pub struct Forecaster {
 }
 
 impl Forecaster {
+    /// A forecaster with the weights that are compiled in.
     pub fn new(method: Method) -> Self {
+        Self::with_weights(method, &Weights::BuiltIn).unwrap_or_else(|error| {
+            // A program with unusable weights inside is a defect, but no reason to stop showing where the eye is.
+            tracing::error!("forecasting by rule: {error}");
+            Self::build(method, None)
+        })
+    }
+
+    /// A forecaster whose net, if the method has one, is read from `weights`.
+    pub fn with_weights(method: Method, weights: &Weights) -> Result<Self, WeightsError> {
+        let learned = (method == Method::Learned).then(|| Learned::new(weights)).transpose()?;
+        Ok(Self::build(method, learned))
+    }
+
+    fn build(method: Method, learned: Option<Learned>) -> Self {
         Self {
             rule: Rule::new(method),
+            learned,
+            steady: Steady::default(),
+            by_net: false,
             gate: GatedMean::default(),
             step: None,
             detector: Detector::default(),
@@ -94,6 +121,27 @@ impl Forecaster {
             last_seen: None,
             estimate: None,
             filtered: Vector::zeros(),
+        }
+    }
+
+    /// Forgets everything but the method: for a new person, calibration or clock.
+    pub fn reset(&mut self) {
+        self.clear_position();
+        self.gate = GatedMean::default();
+        self.step = None;
+        self.detector = Detector::default();
+        self.now = None;
+        self.last_seen = None;
+        self.estimate = None;
+    }
+
+    /// Forgets where the eye was.
+    fn clear_position(&mut self) {
+        self.gate.reset();
+        self.rule.reset();
+        self.steady.reset();
+        if let Some(learned) = &mut self.learned {
+            learned.reset();
         }
     }
 
@@ -137,15 +185,21 @@ impl Forecaster {
         estimate.at?;
         let unseen_s = estimate.t.seconds_since(last_seen);
         let horizon_s = target.seconds_since(estimate.t).clamp(0.0, MAX_HORIZON_S);
+        let learned = self
+            .learned
+            .as_ref()
+            .filter(|_| self.by_net)
+            .and_then(|net| net.answer(horizon_s));
+        let (at, radius, held) = match learned {
+            Some(answer) => (answer.at + self.steady.offset(), answer.radius_deg, false),
+            None => self
+                .rule
+                .forecast(horizon_s, self.filtered, &self.gate, self.step.as_ref(), &self.detector),
+        };
         let (at, radius, held) = if estimate.coasting {
-            (
-                self.filtered,
-                self.rule.radius(unseen_s + horizon_s, self.gate.noise_sd_deg()),
-                true,
-            )
+            (self.filtered, radius.hypot(self.rule.radius(unseen_s, 0.0)), true)
         } else {
-            self.rule
-                .forecast(horizon_s, self.filtered, &self.gate, self.step.as_ref(), &self.detector)
+            (at, radius, held)
         };
         Some(Forecast {
             at: angle(at),
@@ -172,8 +226,7 @@ impl Forecaster {
     fn seen(&mut self, t: Timestamp, sample: Vector) -> Estimate {
         let gap_s = self.last_seen.map(|last| t.seconds_since(last));
         if gap_s.is_none_or(|gap| gap > RESET_GAP_S) {
-            self.gate.reset();
-            self.rule.reset();
+            self.clear_position();
             self.epoch = t;
         }
         let dt_s = gap_s.unwrap_or(0.0);
@@ -185,6 +238,16 @@ impl Forecaster {
             at: sample,
         };
         self.filtered = self.rule.update(sample, dt_s, noise, &step);
+        self.by_net = false;
+        if let Some(learned) = &mut self.learned {
+            learned.update(sample, &step, noise);
+            if let Some(answer) = learned.answer(0.0).filter(|_| learned.knows()) {
+                self.filtered = self.steady.update(answer.at, dt_s, noise);
+                self.by_net = true;
+            } else {
+                self.steady.reset();
+            }
+        }
         self.step = Some(step);
         self.last_seen = Some(t);
         Estimate {

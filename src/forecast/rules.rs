@@ -15,7 +15,7 @@ const VELOCITY_DENSITY: f64 = 3.0e3;
 const ACCELERATION_DENSITY: f64 = 1.0e7;
 
 /// A method with its memory.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Rule {
     Hold,
     Linear(History),
@@ -37,7 +37,8 @@ impl Rule {
             Method::KalmanAcceleration => Self::KalmanAcceleration(KalmanAcceleration::new(ACCELERATION_DENSITY)),
             Method::OneEuro => Self::OneEuro(OneEuro::new(2.0, 0.3)),
             Method::Gated => Self::Gated,
-            Method::Ballistic => Self::Ballistic,
+            // The rule that the learned forecast falls back to.
+            Method::Ballistic | Method::Learned => Self::Ballistic,
         }
     }
 
