@@ -76,6 +76,11 @@ impl Desk {
         let mut child = Command::new("dbus-daemon")
             .args(["--session", "--nofork", "--nopidfile", "--print-address", "--address"])
             .arg(&self.address)
+            // Programs that it starts live on this desk too.
+            .env("HOME", self.home.path())
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env("XDG_STATE_HOME", self.path("state"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

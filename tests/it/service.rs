@@ -100,3 +100,58 @@ fn a_locked_session_closes_the_camera() {
     );
     assert!(manager.camera_active().expect("a property"));
 }
+
+#[test]
+fn the_user_unit_is_well_formed_and_lets_little_in() {
+    let desk = Desk::new();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_gazed"));
+    let folder = program.parent().expect("a folder").display().to_string();
+    let unit = desk.path("gazed.service");
+    let text = include_str!("../../systemd/gazed.service").replace("@BINDIR@", &folder);
+    std::fs::write(&unit, text).expect("writes");
+    let analyze = |arguments: &[&str]| {
+        let mut command = desk.command("systemd-analyze");
+        command
+            .env("XDG_RUNTIME_DIR", desk.home.path())
+            .args(arguments)
+            .arg(&unit);
+        command.output()
+    };
+    let Ok(verified) = analyze(&["--user", "verify"]) else {
+        eprintln!("skipped: systemd-analyze is not installed");
+        return;
+    };
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(verified.status.success() && !said.contains("gazed.service"), "{said}");
+    // Tenths: an exposure of at most 2.0 of 10.
+    let rated = analyze(&["security", "--offline=true", "--threshold=20"]).expect("installed");
+    assert!(rated.status.success(), "{}", String::from_utf8_lossy(&rated.stdout));
+}
+
+#[test]
+fn the_activation_file_names_the_bus_name_and_the_unit() {
+    let activation = include_str!("../../systemd/org.gazed.Gaze1.service");
+    assert!(activation.contains("Name=org.gazed.Gaze1\n") && activation.contains("SystemdService=gazed.service"));
+    // Started by D-Bus itself, where there is no systemd.
+    let desk = Desk::new();
+    let services = desk.path("data/dbus-1/services");
+    std::fs::create_dir_all(&services).expect("a folder");
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_gazed"));
+    let folder = program.parent().expect("a folder").display().to_string();
+    let activation = activation.replace("@BINDIR@", &folder);
+    // The private bus has no systemd to ask.
+    let plain: String = activation
+        .lines()
+        .filter(|line| !line.starts_with("SystemdService"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(services.join("org.gazed.Gaze1.service"), plain).expect("writes");
+    let client = desk.client();
+    assert!(!client.daemon_runs().expect("answers"));
+    let state = client
+        .manager()
+        .and_then(|manager| Ok(manager.state()?))
+        .expect("the first call starts it");
+    assert_eq!(state, "idle");
+    assert!(client.daemon_runs().expect("answers"));
+}
