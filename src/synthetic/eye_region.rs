@@ -150,6 +150,12 @@ impl EyeRegion {
         }
     }
 
+    /// So that tests can tell the pupil from the iris in any shade.
+    #[cfg(test)]
+    pub(crate) fn make_iris_pale(&mut self) {
+        (self.iris, self.iris_inner) = ([0.3; 3], [0.3; 3]);
+    }
+
     /// Where a line of sight (head frame, `direction` of any length) meets the face; `None` outside the region. `near` is a
     /// spot close by, where one is known.
     pub(crate) fn locate(&self, viewer: &Vec3, direction: &Vec3, eye: &Eyeball, near: Option<&Spot>) -> Option<Spot> {
@@ -239,7 +245,10 @@ impl EyeRegion {
             Some(EyeHit::Sclera { normal, from_axis_mm }) => {
                 let normal = to_f32(&normal);
                 let corner = 1.0 - ramp(2.0, 7.0, from_inner.min(from_outer));
-                let white = mix([0.43, 0.385, 0.36], [0.4, 0.28, 0.24], 0.75 * corner);
+                // The darker the skin, the longer the exposure: a white as bright as on light skin would burn out.
+                let bright = 0.8 + 0.5 * self.skin[1];
+                let white =
+                    mix([0.42, 0.375, 0.35], [0.39, 0.275, 0.235], 0.75 * corner).map(|channel| channel * bright);
                 let limbus = 1.0
                     - ramp(
                         eye.limbus_radius_mm() as f32,

@@ -354,6 +354,9 @@ mod tests {
                     pupil_mm=4,glasses=no,light=1,light_azimuth_deg=70,light_elevation_deg=80,skin=2";
         let user = SyntheticUser::new(text.parse().expect("known keys"), Timestamp::from_nanos(0));
         let mut renderer = Renderer::new(&user);
+        for eye in &mut renderer.eyes {
+            eye.make_iris_pale();
+        }
         for (index, (x, y)) in [(0.5, 0.3), (0.05, 0.2), (0.95, 0.2), (0.2, 0.8), (0.8, 0.7)]
             .into_iter()
             .enumerate()
