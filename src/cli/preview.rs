@@ -249,8 +249,10 @@ fn draw_map(canvas: &mut Canvas<'_>, header: &FrameHeader, map: Area) {
     let Some([x, y]) = header.gaze else { return };
     let at = PointPx::new(map.x + x as f32 * map.width, map.y + y as f32 * map.height);
     let scale = canvas.scale();
-    canvas.ring(at, header.error_radius as f32 * map.width, scale, FAINT);
-    canvas.disc(at, 5.0 * scale, PUPIL);
+    canvas.within(map, |canvas| {
+        canvas.ring(at, header.error_radius as f32 * map.width, scale, FAINT);
+        canvas.disc(at, 5.0 * scale, PUPIL);
+    });
 }
 
 fn facts(header: &FrameHeader, rate: usize) -> Vec<(String, Colour)> {

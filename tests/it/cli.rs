@@ -369,7 +369,16 @@ fn the_synthetic_user_is_calibrated_from_outside() {
     let desk = Desk::new();
     // Half the usual pictures, so that a busy machine can draw them in time.
     let _gazed = desk.start_gazed("synthetic:seed=3,fps=15");
-    let said = run(&mut desk.gazectl(&["calibrate", "--yes", "--points", "5", "--profile", "desk", "--json"]));
+    let said = run(&mut desk.gazectl(&[
+        "calibrate",
+        "--yes",
+        "--terminal",
+        "--points",
+        "5",
+        "--profile",
+        "desk",
+        "--json",
+    ]));
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
     assert!(

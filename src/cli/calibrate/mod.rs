@@ -56,10 +56,11 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     };
     let client = Client::connect()?;
     let mut conversation = Conversation::begin(&client, args.output.as_deref())?;
-    let report = if conversation.is_synthetic() && (args.yes || !io::stdout().is_terminal()) {
-        // Nobody sees what would be shown.
+    let in_terminal = args.terminal || !has_display();
+    let report = if in_terminal && conversation.is_synthetic() && !io::stdout().is_terminal() {
+        // Nobody sees what would be shown, and nobody needs to.
         terminal::in_lines(&mut conversation, points)?
-    } else if args.terminal || !has_display() {
+    } else if in_terminal {
         terminal::on_screen(&mut conversation, points, args.yes)?
     } else {
         let (returned, report) = screen::lead(conversation, points, args)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::Args;
 use super::conversation::Conversation;
@@ -51,7 +51,7 @@ pub fn lead(
         size: Size::FullScreen,
         output: args.output.clone(),
     };
-    let window = show(options, window)?;
+    let window = show(options, window).context("--terminal calibrates without a window")?;
     match window.outcome {
         Some(outcome) => Ok((window.conversation, outcome?)),
         None => bail!("stopped; the old profile is untouched"),

@@ -53,6 +53,8 @@ pub struct Canvas<'a> {
     width: u32,
     height: u32,
     scale: u32,
+    /// Smooth shapes are drawn in these columns and rows only.
+    clip: (Range<u32>, Range<u32>),
 }
 
 impl<'a> Canvas<'a> {
@@ -65,7 +67,15 @@ impl<'a> Canvas<'a> {
             width,
             height,
             scale: scale.max(1),
+            clip: (0..width, 0..height),
         }
+    }
+
+    /// Draws with every smooth shape cut off at the edges of an area.
+    pub fn within(&mut self, area: Area, draw: impl FnOnce(&mut Self)) {
+        let whole = std::mem::replace(&mut self.clip, self.inside(area));
+        draw(self);
+        self.clip = whole;
     }
 
     pub fn width(&self) -> f32 {
@@ -226,12 +236,13 @@ impl<'a> Canvas<'a> {
         if !centre.is_finite() || !reach.is_finite() {
             return;
         }
-        let range = |middle: f32, size: u32| {
-            let last = size as f32;
-            (middle - reach - 1.0).clamp(0.0, last) as u32..(middle + reach + 2.0).clamp(0.0, last) as u32
+        let range = |middle: f32, clip: &Range<u32>| {
+            let (first, last) = (clip.start as f32, clip.end as f32);
+            (middle - reach - 1.0).clamp(first, last) as u32..(middle + reach + 2.0).clamp(first, last) as u32
         };
-        for y in range(centre.y, self.height) {
-            for x in range(centre.x, self.width) {
+        let (columns, rows) = (range(centre.x, &self.clip.0), range(centre.y, &self.clip.1));
+        for y in rows {
+            for x in columns.clone() {
                 let pixel = &mut self.pixels[y as usize * self.width as usize + x as usize];
                 *pixel = mixed(*pixel, colour, coverage(x as f32, y as f32));
             }
