@@ -73,7 +73,8 @@ impl<'a> Canvas<'a> {
 
     /// Draws with every smooth shape cut off at the edges of an area.
     pub fn within(&mut self, area: Area, draw: impl FnOnce(&mut Self)) {
-        let whole = std::mem::replace(&mut self.clip, self.inside(area));
+        let part = self.inside(area);
+        let whole = std::mem::replace(&mut self.clip, part);
         draw(self);
         self.clip = whole;
     }
