@@ -97,6 +97,9 @@ def export(name: str, tag: str = "") -> None:
     path = MODELS / f"{name}.onnx"
     to_onnx(_Folded(net), {"picture": (1, 1, *HW[name])}, "out", path)
     write_golden(name, path)
+    from .augment import Augment
     from .manifest import update
+
+    Augment(name).store(MODELS / "train" / "pipelines" / f"{name}.json")
 
     update(name, hashlib.sha256(path.read_bytes()).hexdigest(), training_commit())

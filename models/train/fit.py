@@ -16,6 +16,7 @@ from .export import MODELS
 from .labels import targets
 from .loop import LEARNING_RATE, Forward, fit
 from .nets import LANDMARKS_HW
+from .pipeline import Pipeline
 
 BATCH = {"landmarks": 64, "eyes": 96, "finder": 32, "article": 64}
 #: Share of rendered faces where recordings of the synthetic user are given.
@@ -69,7 +70,9 @@ def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
         weights = _mixed_weights(np.pad(real, (0, len(store.pictures) - len(real))), SYNTHETIC_SHARE["landmarks"])
     held = samples.FaceStore.build(t, "validation")
     sources = scenes.SceneMaker(t, "train", seed).sources
-    faceless = samples.faceless_crops(800, sources, seed)
+    whole = all((MODELS / f"{name}.onnx").exists() for name in ("finder", "landmarks", "eyes"))
+    miner = Pipeline(MODELS) if whole else None
+    faceless = samples.faceless_crops(1500, sources, seed, miner)
     side = LANDMARKS_HW[0]
 
     def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:

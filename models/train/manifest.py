@@ -63,8 +63,8 @@ FACTS: dict[str, dict[str, object]] = {
 }
 DATA = {
     "finder": ["Helen (train part, faces68)"],
-    "landmarks": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher"],
-    "eyes": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher"],
+    "landmarks": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher", "synthetic user, seeds from 100000"],
+    "eyes": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher", "synthetic user, seeds from 100000"],
     "forecast": ["GazeCom (27 people, simulated webcams)", "gaze60 (119 people, camera estimates beside Tobii)"],
 }
 

@@ -15,6 +15,7 @@ from . import clutter, degrade, warp
 from .augment import Augment
 from .labels import EYE_INDEX, Targets, lid_gap
 from .nets import EYES_HW, LANDMARKS_HW
+from .pipeline import Pipeline
 from .points import MIRROR, face_frame
 
 #: Store sides and the crop px a store px stands for.
@@ -155,16 +156,25 @@ class Draw:
         return torch.rand(n, generator=self.torch) < share
 
 
-def faceless_crops(count: int, sources: list[np.ndarray], seed: int) -> np.ndarray:
-    """Crops without a face, (count, 1, 64, 64): squares of any size cut out of backgrounds."""
+def faceless_crops(count: int, sources: list[np.ndarray], seed: int, pipeline: Pipeline | None = None) -> np.ndarray:
+    """Crops without a face, (count, 1, 64, 64): squares out of backgrounds.
+
+    With a pipeline, half of them are where its finder takes a background for a face.
+    """
     rng = np.random.default_rng(seed)
-    out = []
-    for _ in range(count):
-        p = clutter.background(rng, sources)
-        side = int(rng.integers(40, 121))
+    out: list[np.ndarray] = []
+    while len(out) < count:
+        p = clutter.background(rng, sources).clip(0, 255)
+        if pipeline is not None and len(out) % 2:
+            p = (p + rng.normal(0, 3, p.shape)).clip(0, 255)
+            taken = pipeline.find(p.astype(np.uint8), 0.15)[:2]
+            out += [warp.warp(p, warp.frame_matrix(*f[1:], LANDMARKS_HW[0]), LANDMARKS_HW) for f in taken]
+            if taken:
+                continue
+        side = int(np.exp(rng.uniform(np.log(12), np.log(120))))
         y, x = int(rng.integers(0, clutter.H - side + 1)), int(rng.integers(0, clutter.W - side + 1))
         out.append(cv2.resize(p[y : y + side, x : x + side], LANDMARKS_HW[::-1], interpolation=cv2.INTER_AREA))
-    return np.stack(out)[:, None].clip(0, 255).astype(np.float32)
+    return np.stack(out[:count])[:, None].clip(0, 255).astype(np.float32)
 
 
 def landmarks_batch(store: FaceStore, n: int, draw: Draw, faceless: np.ndarray,
@@ -194,7 +204,7 @@ def landmarks_batch(store: FaceStore, n: int, draw: Draw, faceless: np.ndarray,
     x = crop(pictures, matrix, LANDMARKS_HW)
     mixed = draw.true(n, 0.03)
     x = torch.where(mixed.view(-1, 1, 1, 1), shuffle_blocks(x, draw), x)
-    blank = draw.true(n, 0.08)
+    blank = draw.true(n, 0.12)
     x[blank] = torch.from_numpy(faceless[draw.numpy.integers(0, len(faceless), int(blank.sum()))])
     if spoil:
         x = _spoil(x, draw, blur=1.2, covered=0.3, largest=0.45)[0]
