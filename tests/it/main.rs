@@ -6,6 +6,7 @@ mod config;
 mod desk;
 mod foreign;
 mod policy;
+mod real;
 mod recording;
 mod service;
 mod sim;
