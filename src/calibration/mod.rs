@@ -90,7 +90,7 @@ impl Fit {
     /// Fits samples of one person.
     ///
     /// What is fitted is the difference between the geometric gaze and the true one, in tangents, by ridge regression with
-    /// one prior width a basis function; how strongly the prior holds is chosen by leaving each sample out. Samples that
+    /// one prior width a basis function; how strongly the prior holds is chosen by leaving each point out. Samples that
     /// stay far off (blinks, looks elsewhere) lose their weight (Huber).
     pub fn new(samples: &[Sample], setup: &Setup) -> Result<Self, FitError> {
         let usable: Vec<&Sample> = samples
@@ -115,9 +115,10 @@ impl Fit {
             .iter()
             .map(|sample| sample.features.tangents_to(sample.target, setup) - sample.features.gaze_tangents())
             .collect();
+        let groups = points(&usable);
         let axis = |index: usize| {
             let wanted: Vec<f64> = differences.iter().map(|difference| difference[index]).collect();
-            Regression::fit(&bases, &wanted).ok_or(FitError::Degenerate)
+            Regression::fit(&bases, &wanted, &groups).ok_or(FitError::Degenerate)
         };
         let (x, y) = (axis(0)?, axis(1)?);
         let held_out_rms = x.held_out_rms().hypot(y.held_out_rms());
@@ -138,6 +139,18 @@ impl Fit {
     pub fn held_out_error_deg(&self) -> f64 {
         self.held_out_rms.atan().to_degrees()
     }
+}
+
+/// The samples of each point looked at, by their indices.
+fn points(samples: &[&Sample]) -> Vec<Vec<usize>> {
+    let mut points: Vec<(ScreenPoint, Vec<usize>)> = Vec::new();
+    for (index, sample) in samples.iter().enumerate() {
+        match points.iter_mut().find(|(target, _)| *target == sample.target) {
+            Some((_, members)) => members.push(index),
+            None => points.push((sample.target, vec![index])),
+        }
+    }
+    points.into_iter().map(|(_, members)| members).collect()
 }
 
 #[cfg(test)]

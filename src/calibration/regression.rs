@@ -1,6 +1,6 @@
 //! Ridge regression with one prior width a basis function, outliers weighted down, and its own uncertainty.
 
-use nalgebra::{SMatrix, SVector};
+use nalgebra::{DMatrix, DVector, SMatrix, SVector};
 
 use super::features::Features;
 
@@ -80,30 +80,30 @@ impl Regression {
     const HUBER: f64 = 1.5;
     const ROUNDS: usize = 4;
 
-    /// Fits `wanted` by the bases of the samples. `None` where the equations have no finite solution.
-    pub fn fit(bases: &[[f64; BASIS]], wanted: &[f64]) -> Option<Self> {
+    /// Fits `wanted` by the bases of the samples. `groups` gives the samples in runs, one a calibration point: frames of one
+    /// point resemble each other so much that only whole points can be held out. `None` where the equations have no finite
+    /// solution.
+    pub fn fit(bases: &[[f64; BASIS]], wanted: &[f64], groups: &[Vec<usize>]) -> Option<Self> {
         Self::RIDGES
             .iter()
-            .filter_map(|ridge| Self::fit_with(bases, wanted, *ridge))
+            .filter_map(|ridge| Self::fit_with(bases, wanted, groups, *ridge))
             .min_by(|a, b| a.held_out_rms.total_cmp(&b.held_out_rms))
     }
 
-    fn fit_with(bases: &[[f64; BASIS]], wanted: &[f64], ridge: f64) -> Option<Self> {
+    fn fit_with(bases: &[[f64; BASIS]], wanted: &[f64], groups: &[Vec<usize>], ridge: f64) -> Option<Self> {
         let mut trust = vec![1.0; wanted.len()];
         let mut best = None;
         for _ in 0..Self::ROUNDS {
             let (weights, spread) = solve(bases, wanted, &trust, ridge)?;
-            // Leaving a sample out changes its residual to r / (1 - leverage) (Allen's PRESS, 1974).
-            let held_out: Vec<f64> = bases
-                .iter()
-                .zip(wanted)
-                .zip(&trust)
-                .map(|((basis, wanted), trust)| {
-                    let basis = Weights::from(*basis);
-                    let leverage = (trust * basis.dot(&(spread * basis))).min(0.99);
-                    (wanted - weights.dot(&basis)) / (1.0 - leverage)
-                })
-                .collect();
+            let mut held_out = vec![0.0; wanted.len()];
+            for group in groups {
+                for (index, residual) in group
+                    .iter()
+                    .zip(&leave_out(bases, wanted, &trust, &weights, &spread, group)?)
+                {
+                    held_out[*index] = *residual;
+                }
+            }
             let scale = robust_sd(&held_out);
             let capped = held_out
                 .iter()
@@ -133,10 +133,29 @@ impl Regression {
         (self.weights.dot(&basis), variance.sqrt())
     }
 
-    /// Root mean square of the errors of samples left out one at a time, outliers capped at three standard deviations.
+    /// Root mean square of the errors of points left out one at a time, outliers capped at three standard deviations.
     pub fn held_out_rms(&self) -> f64 {
         self.held_out_rms
     }
+}
+
+/// The residuals of a group of samples as they would be had the fit not seen them: `(I - H)^-1 r` with the group's part `H`
+/// of the hat matrix (Allen's PRESS, 1974, for more than one sample).
+fn leave_out(
+    bases: &[[f64; BASIS]],
+    wanted: &[f64],
+    trust: &[f64],
+    weights: &Weights,
+    spread: &Covariance,
+    group: &[usize],
+) -> Option<DVector<f64>> {
+    let rows: Vec<Weights> = group.iter().map(|index| Weights::from(bases[*index])).collect();
+    let residuals = DVector::from_fn(group.len(), |row, _| wanted[group[row]] - weights.dot(&rows[row]));
+    let shares = DMatrix::from_fn(group.len(), group.len(), |row, column| {
+        let hat = rows[row].dot(&(spread * rows[column])) * trust[group[column]];
+        f64::from(row == column) - hat
+    });
+    shares.lu().solve(&residuals)
 }
 
 /// Weighted ridge regression: weights and their covariance for a noise variance of one.
