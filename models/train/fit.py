@@ -66,7 +66,7 @@ def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
     weights = None
     if synthetic:
         real = np.ones(len(store.pictures))
-        store = store.join(rendered.stores(synthetic, MODELS)[1])
+        store = store.join(rendered.stores(synthetic)[1])
         weights = _mixed_weights(np.pad(real, (0, len(store.pictures) - len(real))), SYNTHETIC_SHARE["landmarks"])
     held = samples.FaceStore.build(t, "validation")
     sources = scenes.SceneMaker(t, "train", seed).sources
@@ -103,7 +103,7 @@ def _eyes(fresh: nn.Module, run: Run) -> nn.Module:
     store = samples.EyeStore.build(t, "train")
     weights = None
     if synthetic:
-        store = store.join(rendered.stores(synthetic, MODELS)[0])
+        store = store.join(rendered.stores(synthetic)[0])
         weights = _mixed_weights(store.real, SYNTHETIC_SHARE["eyes"])
     held = samples.EyeStore.build(t, "validation")
 
