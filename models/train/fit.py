@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from . import losses, nets, samples, scenes
 from . import synthetic as rendered
 from .data import cache_root
-from .export import MODELS
 from .labels import targets
 from .loop import LEARNING_RATE, Forward, fit
 from .nets import LANDMARKS_HW
