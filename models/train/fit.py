@@ -13,6 +13,7 @@ from . import losses, nets, samples, scenes
 from . import synthetic as rendered
 from .data import cache_root
 from .labels import targets
+from .export import MODELS
 from .loop import LEARNING_RATE, Forward, fit
 from .nets import LANDMARKS_HW
 from .pipeline import Pipeline

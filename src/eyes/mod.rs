@@ -44,9 +44,10 @@ impl EyeState {
         self.inner_corner.distance(self.outer_corner)
     }
 
-    /// Below an openness of 0.2 the lids cover the pupil.
+    /// Below an openness of 0.35 the lids hide so much of the pupil that its place is a guess: the net was trained without
+    /// asking for it there.
     pub fn is_open(&self) -> bool {
-        self.openness >= 0.2
+        self.openness >= 0.35
     }
 }
 
