@@ -4,11 +4,11 @@
 
 use crate::calibration::Features;
 use crate::clock::Timestamp;
-use crate::eyes::{Eyes, EyesNet, Side};
+use crate::eyes::{Eyes, EyesNet};
 use crate::face::head::Head;
 use crate::face::{Face, FaceError, FaceTracker};
 use crate::frame::Frame;
-use crate::geometry::{PointPx, Setup};
+use crate::geometry::Setup;
 use crate::nets::Weights;
 
 /// Why no gaze can be had from a frame.
@@ -54,7 +54,6 @@ pub struct Tracking {
     faces: FaceTracker,
     eyes: EyesNet,
     head: HeadFilter,
-    corners: CornerFilter,
     /// Frames stand alone: nothing is remembered from one to the next.
     stills: bool,
 }
@@ -68,7 +67,6 @@ impl Tracking {
             faces: FaceTracker::new(weights)?,
             eyes: EyesNet::new(weights)?,
             head: HeadFilter::default(),
-            corners: CornerFilter::default(),
             stills,
         })
     }
@@ -82,10 +80,9 @@ impl Tracking {
             self.reset();
             return Ok(Seen::Nothing(Absence::NoFace, None));
         };
-        let mut eyes = self.eyes.look(&frame.image, &face)?;
+        let eyes = self.eyes.look(&frame.image, &face)?;
         if !self.stills {
             face.head = self.head.push(frame.captured, face.head);
-            self.corners.steady(frame.captured, &face.head, &mut eyes);
         }
         if !eyes.left.is_open() && !eyes.right.is_open() {
             return Ok(Seen::Nothing(Absence::EyesClosed, Some((face, eyes))));
@@ -109,7 +106,6 @@ impl Tracking {
         self.faces.reset();
         self.eyes.reset();
         self.head = HeadFilter::default();
-        self.corners = CornerFilter::default();
     }
 }
 
@@ -153,53 +149,12 @@ impl HeadFilter {
     }
 }
 
-/// Holds the corners of the eyes still on the head. They are what the pupils are measured from, the net sees each less
-/// sharply than the pupil, and on a head they do not move: what is filtered is where they are on it, not in the picture, so
-/// that they follow the head at once.
-#[derive(Clone, Copy, Debug, Default)]
-struct CornerFilter {
-    /// When, and how far the middle between each eye's corners lay from its place on the mean face, in mm.
-    last: Option<(Timestamp, [[f64; 2]; 2])>,
-}
-
-impl CornerFilter {
-    /// Longer than a fixation, shorter than a change of expression.
-    const TIME_CONSTANT_S: f64 = 0.4;
-    /// Corners that leap so far belong to another face or to a net that had lost them.
-    const JUMP_MM: f64 = 6.0;
-
-    fn steady(&mut self, time: Timestamp, head: &Head, eyes: &mut Eyes) {
-        let last = self
-            .last
-            .filter(|(before, _)| (0.0..HeadFilter::LONGEST_GAP_S).contains(&time.seconds_since(*before)));
-        let places = [head.eye_px(Side::Left), head.eye_px(Side::Right)];
-        let mut offsets = [[0.0; 2]; 2];
-        for (index, eye) in [&mut eyes.left, &mut eyes.right].into_iter().enumerate() {
-            let (middle, place) = (eye.middle(), places[index]);
-            let seen = [middle.x - place.x, middle.y - place.y].map(|px| f64::from(px) / head.px_per_mm);
-            let filtered = match last {
-                Some((before, old)) if (seen[0] - old[index][0]).hypot(seen[1] - old[index][1]) < Self::JUMP_MM => {
-                    let share = 1.0 - (-time.seconds_since(before) / Self::TIME_CONSTANT_S).exp();
-                    [0, 1].map(|axis| old[index][axis] + share * (seen[axis] - old[index][axis]))
-                }
-                _ => seen,
-            };
-            offsets[index] = filtered;
-            let shift = [0, 1].map(|axis| ((filtered[axis] - seen[axis]) * head.px_per_mm) as f32);
-            for corner in [&mut eye.inner_corner, &mut eye.outer_corner] {
-                *corner = PointPx::new(corner.x + shift[0], corner.y + shift[1]);
-            }
-        }
-        self.last = Some((time, offsets));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use nalgebra::{Rotation3, Vector3};
 
     use super::*;
-    use crate::eyes::EyeState;
+    use crate::geometry::PointPx;
 
     fn head(yaw: f64) -> Head {
         Head {
@@ -235,48 +190,5 @@ mod tests {
         let mut filter = HeadFilter::default();
         filter.push(at(0), head(0.0));
         assert!((filter.push(at(100), head(0.1)).rotation.angle() - 0.1).abs() < 1e-9);
-    }
-
-    /// Eyes whose corners lie `off_px` to the right of their places on the head.
-    fn eyes(head: &Head, off_px: f32) -> Eyes {
-        let eye = |side: Side| {
-            let place = head.eye_px(side);
-            let at = |x: f32| PointPx::new(place.x + x + off_px, place.y);
-            EyeState {
-                pupil: at(0.0),
-                inner_corner: at(-15.0),
-                outer_corner: at(15.0),
-                upper_lid: at(0.0),
-                lower_lid: at(0.0),
-                openness: 1.0,
-                pupil_sigma_px: 0.1,
-                confidence: 1.0,
-            }
-        };
-        Eyes {
-            left: eye(Side::Left),
-            right: eye(Side::Right),
-        }
-    }
-
-    #[test]
-    fn corners_keep_still_on_the_head_and_move_with_it() {
-        let mut filter = CornerFilter::default();
-        let still = head(0.0);
-        let mut offs = Vec::new();
-        for frame in 0..90 {
-            let mut seen = eyes(&still, if frame % 2 == 0 { 0.5 } else { -0.5 });
-            filter.steady(at(frame), &still, &mut seen);
-            offs.push((seen.left.middle().x - still.eye_px(Side::Left).x).abs());
-        }
-        assert!(offs[60..].iter().all(|off| *off < 0.06), "{:?}", &offs[80..]);
-
-        let moved = Head {
-            origin_px: PointPx::new(20.0, 0.0),
-            ..still
-        };
-        let mut seen = eyes(&moved, 0.0);
-        filter.steady(at(90), &moved, &mut seen);
-        assert!((seen.left.middle().x - moved.eye_px(Side::Left).x).abs() < 0.06);
     }
 }

@@ -8,7 +8,6 @@
 use nalgebra::{Matrix2x3, Matrix6, Rotation3, Vector2, Vector3, Vector6};
 
 use super::points::{Landmark, Landmarks};
-use crate::eyes::Side;
 use crate::geometry::{CameraPoint, PointPx, Setup};
 
 /// Position and orientation of a head; signs as in [`crate::geometry`].
@@ -99,15 +98,6 @@ impl Head {
         let left = self.rotation * Vector3::x();
         let roll = left.y.atan2(left.x.hypot(left.z).copysign(left.x));
         [yaw, pitch, roll]
-    }
-
-    /// Where the middle between the corners of an average person's eye is in the picture.
-    pub fn eye_px(&self, side: Side) -> PointPx {
-        let (inner, outer) = match side {
-            Side::Left => (MODEL[1].1, MODEL[0].1),
-            Side::Right => (MODEL[2].1, MODEL[3].1),
-        };
-        self.project([0, 1, 2].map(|axis| 0.5 * (inner[axis] + outer[axis])))
     }
 
     /// The picture of a point of the head, given in the model's mm.
