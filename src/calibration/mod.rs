@@ -1,6 +1,7 @@
 //! From features to the screen: the fit of one person, and the profile it is kept in.
 
 pub mod features;
+pub mod gathering;
 pub mod profile;
 mod regression;
 

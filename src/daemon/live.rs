@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::calibrating::{drift, gather};
 use super::reporting::{Moved, Observation, Predicted};
 use super::tracking::Tracker;
 use crate::bus::frames::{EyeFacts, FrameHeader, HeadFacts};
 use crate::bus::record::{Flags, HeadAngles};
+use crate::calibration::gathering::{drift, gather};
 use crate::calibration::profile::{Profile, ProfileError, Profiles};
 use crate::calibration::{Features, Mapping};
 use crate::capture::SourceInfo;
@@ -29,9 +29,9 @@ use crate::tracking::Absence;
 
 /// What one frame of the recent past showed.
 #[derive(Clone, Copy, Debug)]
-pub struct Glimpse {
-    pub captured: Timestamp,
-    pub features: Result<Features, Absence>,
+struct Glimpse {
+    captured: Timestamp,
+    features: Result<Features, Absence>,
 }
 
 /// What is known about the picture, for a person who wants to be seen well.
@@ -195,10 +195,9 @@ impl Live {
     }
 
     /// What the frames captured in this time showed, as far as they are remembered.
-    pub fn glimpses(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Glimpse> {
-        self.recent
-            .iter()
-            .filter(move |glimpse| (from..=to).contains(&glimpse.captured))
+    pub fn glimpses(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Result<Features, Absence>> {
+        let within = move |glimpse: &&Glimpse| (from..=to).contains(&glimpse.captured);
+        self.recent.iter().filter(within).map(|glimpse| &glimpse.features)
     }
 
     fn rebuild(&mut self, setup: Setup, stills: bool) -> anyhow::Result<()> {

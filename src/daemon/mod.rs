@@ -9,7 +9,6 @@
 //! The [`hub::Hub`] holds what is known; the supervisor opens and closes the camera as the [`keeper::Keeper`] decides and
 //! announces changes. Without clients every thread sleeps until something happens.
 
-mod calibrating;
 mod capturing;
 mod claims;
 mod exits;
@@ -61,7 +60,7 @@ const NO_TIMEOUT: Duration = Duration::from_secs(1 << 30);
 /// The eye tracker's daemon: serves gaze from a webcam as org.gazed.Gaze1 on the session bus. The camera is open only
 /// while a program asks for gaze.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "gazed", version, max_term_width = 110)]
+#[command(name = "gazed", version, max_term_width = 110, after_long_help = Parameters::help())]
 pub struct Arguments {
     /// Where pictures come from: camera, camera:NAME, recording:PATH or synthetic[:key=value,...]
     #[arg(long, value_name = "SOURCE", default_value = "camera")]

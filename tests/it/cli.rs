@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::desk::Desk;
 
 /// What a command said and how it ended.
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
-fn run(command: &mut Command) -> Said {
+pub fn run(command: &mut Command) -> Said {
     let Output { status, stdout, stderr } = command.output().expect("the program starts");
     let said = Said {
         code: status.code(),
@@ -26,7 +26,7 @@ fn run(command: &mut Command) -> Said {
     said
 }
 
-fn without_bus(arguments: &[&str]) -> Command {
+pub fn without_bus(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gazectl"));
     command
         .args(arguments)
@@ -37,7 +37,7 @@ fn without_bus(arguments: &[&str]) -> Command {
 }
 
 /// The work failed, and the message says so in a sentence that holds `words`.
-fn assert_fails(arguments: &[&str], words: &[&str]) {
+pub fn assert_fails(arguments: &[&str], words: &[&str]) {
     let said = run(&mut without_bus(arguments));
     assert_eq!(said.code, Some(1), "{arguments:?}: {}", said.stderr);
     assert!(said.stderr.starts_with("gazectl: "), "{}", said.stderr);
@@ -236,7 +236,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 /// The first lines of a command that would go on.
-fn first_lines(command: &mut Command, count: usize) -> Vec<Value> {
+pub fn first_lines(command: &mut Command, count: usize) -> Vec<Value> {
     let mut child = crate::desk::Running(command.stdout(Stdio::piped()).spawn().expect("starts"));
     let stdout = child.0.stdout.take().expect("piped");
     let lines = BufReader::new(stdout).lines().take(count);
@@ -347,56 +347,4 @@ fn a_recording_made_through_the_service_can_be_played() {
     let again = run(&mut desk.gazectl(&["record", folder, "--seconds", "2"]));
     assert_eq!(again.code, Some(1), "a recording is never overwritten");
     assert!(again.stderr.contains("choose another folder"), "{}", again.stderr);
-}
-
-#[test]
-fn a_calibration_without_eyes_fails_and_stores_nothing() {
-    let desk = Desk::new();
-    let _gazed = desk.start_gazed(&desk.empty_recording(60));
-    // Nobody can be led through points without a terminal, a display or a synthetic user.
-    let mut command = desk.gazectl(&["calibrate", "--yes", "--terminal"]);
-    let said = run(command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY"));
-    assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("terminal"), "{}", said.stderr);
-    assert!(run(&mut desk.gazectl(&["profiles"])).stdout.contains("no profile yet"));
-    let unknown = run(&mut desk.gazectl(&["profiles", "--use", "nobody"]));
-    assert_eq!(unknown.code, Some(1));
-    assert!(unknown.stderr.contains("nobody"), "{}", unknown.stderr);
-}
-
-#[test]
-fn the_synthetic_user_is_calibrated_from_outside() {
-    let desk = Desk::new();
-    // Half the usual pictures, so that a busy machine can draw them in time.
-    let _gazed = desk.start_gazed("synthetic:seed=3,fps=15");
-    let said = run(&mut desk.gazectl(&[
-        "calibrate",
-        "--yes",
-        "--terminal",
-        "--points",
-        "5",
-        "--profile",
-        "desk",
-        "--json",
-    ]));
-    assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
-    let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
-    assert!(
-        report["fitted"]["points"].as_u64().is_some_and(|points| points >= 3),
-        "{report}"
-    );
-    let listed = run(&mut desk.gazectl(&["profiles", "--json"]));
-    let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
-    assert_eq!(listed["profiles"], serde_json::json!(["desk"]));
-    assert_eq!(listed["profile"], "desk");
-    let line = &first_lines(&mut desk.gazectl(&["watch", "--json"]), 30);
-    let calibrated = |line: &Value| {
-        line["flags"]
-            .as_array()
-            .is_some_and(|flags| flags.contains(&"calibrated".into()))
-    };
-    assert!(line.iter().any(calibrated), "no sample says that it is calibrated");
-    let said = run(&mut desk.gazectl(&["profiles", "--delete", "desk", "--json"]));
-    let left: Value = serde_json::from_str(&said.stdout).expect("JSON");
-    assert_eq!((said.code, &left["profiles"]), (Some(0), &serde_json::json!([])));
 }

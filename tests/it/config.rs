@@ -1,6 +1,7 @@
 //! The configuration from outside: what is wrong in it is said before anything is started.
 
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 use gazed::bus::options::SessionOptions;
@@ -82,6 +83,54 @@ fn a_source_that_does_not_exist_is_wrong_usage() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("recording:PATH"), "{said}");
+}
+
+#[test]
+fn missing_and_corrupt_weights_are_refused_by_both_programs() {
+    let desk = Desk::new();
+    let recording = desk.empty_recording(1);
+    let recording = recording.trim_start_matches("recording:");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let folder = desk.path("models");
+    fs::create_dir(&folder).expect("a folder");
+    let models = folder.to_str().expect("text");
+    let daemon_refuses = |parts: &[&str]| {
+        let daemon = desk.gazed("synthetic").args(["--models", models]).output();
+        assert_refused(&daemon.expect("gazed runs"), parts);
+    };
+    let both_refuse = |parts: &[&str]| {
+        daemon_refuses(parts);
+        let tool = desk
+            .gazectl(&["track", "--json", recording, "--models", models])
+            .output();
+        assert_refused(&tool.expect("gazectl runs"), parts);
+    };
+    both_refuse(&["cannot read", "manifest.toml", "leave it out to use the built-in ones"]);
+    for file in fs::read_dir(&shipped)
+        .expect("the weights")
+        .map(|entry| entry.expect("a file").path())
+    {
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "onnx" || extension == "toml")
+        {
+            fs::copy(&file, folder.join(file.file_name().expect("a name"))).expect("copies");
+        }
+    }
+    let eyes = fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("a file").path());
+    let eyes = eyes.filter(|path| path.extension().is_some_and(|extension| extension == "onnx"));
+    for path in eyes {
+        let whole = fs::read(&path).expect("weights");
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 2] ^= 1;
+        fs::write(&path, damaged).expect("writes");
+        daemon_refuses(&["do not match their manifest", "corrupt or of another version"]);
+        fs::write(&path, &whole).expect("writes");
+    }
+    fs::write(folder.join("manifest.toml"), "nets = 3").expect("writes");
+    both_refuse(&["not a valid manifest"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The programs from outside: real processes on a private bus, with their own home folder.
 
 mod bus;
+mod calibrate;
 mod cli;
 mod config;
 mod desk;

@@ -1,6 +1,7 @@
 //! `gazectl calibrate`: leads a user through points to look at, and has the service learn from it.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
@@ -11,6 +12,7 @@ use report::Report;
 
 mod conversation;
 mod points;
+mod recording;
 mod report;
 mod screen;
 mod terminal;
@@ -20,11 +22,17 @@ mod tour;
 ///
 /// The points appear in a full-screen window, or in the terminal where there is no display. Until the end, and whenever it
 /// is stopped, the old profile stays as it was. The synthetic user is told where to look.
+///
+/// A recording that says what was looked at (target_x_px, target_y_px in its frames.csv) is calibrated from without a camera
+/// or a running service.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many points: 5, 9, 13 or 16
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = point_count)]
     points: u8,
+    /// Calibrate from this recording instead of the camera
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["points", "terminal", "output"])]
+    recording: Option<PathBuf>,
     /// Show the points in the terminal instead of a window
     #[arg(long)]
     terminal: bool,
@@ -51,6 +59,22 @@ fn point_count(text: &str) -> Result<u8, String> {
 }
 
 pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
+    match &args.recording {
+        Some(folder) => from_recording(folder, args, out),
+        None => live(args, out),
+    }
+}
+
+fn from_recording(folder: &Path, args: &Args, out: &mut Output) -> anyhow::Result<()> {
+    let calibrated = recording::calibrate(folder, &args.profile)?;
+    conclude(&calibrated.report, args, out, || calibrated.keep())?;
+    if !args.json {
+        writeln!(out, "`gazectl profiles --use {}` puts it to use.", args.profile)?;
+    }
+    Ok(())
+}
+
+fn live(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let Some(points) = points::calibration(args.points) else {
         bail!("there is no layout of {} points", args.points);
     };
@@ -67,8 +91,18 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         conversation = returned;
         report
     };
+    conclude(&report, args, out, || conversation.keep(&args.profile))
+}
+
+/// Tells what came of it, and keeps it where that is wanted.
+fn conclude(
+    report: &Report,
+    args: &Args,
+    out: &mut Output,
+    keep: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     if args.json {
-        out.json_line(&report)?;
+        out.json_line(report)?;
     } else {
         report.print(out)?;
     }
@@ -76,15 +110,14 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     if !report.is_useful() && args.yes {
         bail!("the calibration is not kept: it is {}", report.verdict());
     }
-    if args.yes || wants_to_keep(&report)? {
-        conversation.keep(&args.profile)?;
-        if !args.json {
-            writeln!(out, "Stored as \"{}\".", args.profile)?;
-        }
-        Ok(())
-    } else {
+    if !args.yes && !wants_to_keep(report)? {
         bail!("the calibration is not kept; the old profile is untouched");
     }
+    keep()?;
+    if !args.json {
+        writeln!(out, "Stored as \"{}\".", args.profile)?;
+    }
+    Ok(())
 }
 
 fn has_display() -> bool {

@@ -37,21 +37,30 @@ impl Report {
         (count > 0.0).then(|| (mean(|point| point.error_deg), mean(|point| point.precision_deg)))
     }
 
+    /// Accuracy and precision at the validation points, or, where there were none to show, as the service measured them at
+    /// points left out of the fit.
+    fn quality(&self) -> Option<(f64, f64)> {
+        let fitted = |name: &str| self.fitted.get(name).and_then(Json::as_f64);
+        self.means()
+            .or_else(|| fitted("accuracy-deg").zip(fitted("precision-deg")))
+    }
+
     /// The radius that held the gaze at every validation point, in degrees.
     fn radius_deg(&self) -> f64 {
         let reach = |point: &Validated| point.error_deg + point.precision_deg;
-        self.validated.iter().map(reach).fold(0.0, f64::max)
+        let worst = self.validated.iter().map(reach).reduce(f64::max);
+        worst.unwrap_or_else(|| self.quality().map_or(0.0, |(accuracy, precision)| accuracy + precision))
     }
 
     /// False where the calibration is worse than none.
     pub fn is_useful(&self) -> bool {
-        self.means().is_some_and(|(accuracy, _)| accuracy <= USELESS_DEG)
+        self.quality().is_some_and(|(accuracy, _)| accuracy <= USELESS_DEG)
     }
 
     /// What the calibration is good for.
     pub fn verdict(&self) -> String {
         let radius = self.radius_deg();
-        match self.means() {
+        match self.quality() {
             None => "no validation point could be used, so nobody knows how good it is".to_owned(),
             Some((accuracy, _)) if accuracy <= 1.0 => {
                 format!(
@@ -76,7 +85,10 @@ impl Report {
             writeln!(out, "Point left out at {missed}")?;
         }
         for (name, value) in &self.fitted {
-            writeln!(out, "Fit: {name} {value}")?;
+            match value.as_f64().filter(|_| value.is_f64()) {
+                Some(value) => writeln!(out, "Fit: {name} {value:.2}")?,
+                None => writeln!(out, "Fit: {name} {value}")?,
+            }
         }
         if let Some((accuracy, precision)) = self.means() {
             let count = self.validated.len();

@@ -8,9 +8,9 @@ use crate::geometry::ScreenPoint;
 
 /// From a point's appearance until the eye can have arrived and settled: a saccade starts about 0.2 s after its target appears
 /// and lasts less than 0.1 s (Rayner 1998, Psychological Bulletin 124), and often a small one follows to correct it.
-const ARRIVAL_S: f64 = 0.6;
+pub const ARRIVAL_S: f64 = 0.6;
 /// How long the eye must rest before its samples are taken.
-const REST_S: f64 = 0.8;
+pub const REST_S: f64 = 0.8;
 /// A point at which the eye did not rest within this time is put off.
 const PATIENCE_S: f64 = 5.0;
 /// But not before the camera had a chance: so many pictures have come by then, or so much time has passed.

@@ -13,9 +13,8 @@ use zbus::{ObjectServer, interface};
 use super::control::announce_profiles;
 use super::{release, sender};
 use crate::bus::error::{Error, Result};
-use crate::calibration::profile::Profile;
+use crate::calibration::gathering::{Gathered, Gathering, gather, measure};
 use crate::clock::Timestamp;
-use crate::daemon::calibrating::{Gathered, Gathering, gather, measure};
 use crate::daemon::hub::Hub;
 use crate::daemon::live::{Live, Shown};
 use crate::daemon::readers;
@@ -143,20 +142,11 @@ impl Calibration {
     ) -> Result<()> {
         self.check_owner(&header)?;
         let shown = {
-            let gathering = self.gathering();
-            let quality = gathering.fitted().ok_or_else(not_fitted)?.quality;
             let mut live = self.live();
-            let profile = Profile {
-                format: Profile::FORMAT,
-                name: profile,
-                weights: live.weights_version().to_owned(),
-                date: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
-                points: gathering.points() as u32,
-                accuracy_deg: quality.error_deg,
-                precision_deg: quality.precision_deg,
-                screen: live.setup().screen,
-                samples: gathering.samples(),
-            };
+            let date = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+            let screen = live.setup().screen;
+            let made = self.gathering().profile(&profile, live.weights_version(), date, screen);
+            let profile = made.ok_or_else(not_fitted)?;
             let saved = live.profiles().save(&profile).and_then(|()| live.adopt(profile));
             saved.map_err(|error| Error::Failed(error.to_string()))?;
             live.shown()

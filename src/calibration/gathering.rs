@@ -1,11 +1,10 @@
 //! What a calibration gathers: which frames of the time that a point was looked at are believed, and how good the fit is.
-//! No bus, no clock.
+//! The daemon's conversation and recordings go through it alike.
 
-use crate::calibration::{Features, Fit, FitError, Mapping, Sample};
-use crate::geometry::{ScreenPoint, Setup, VisualAngle};
+use super::profile::Profile;
+use super::{Features, Fit, FitError, Mapping, Sample};
+use crate::geometry::{Screen, ScreenPoint, Setup, VisualAngle};
 use crate::tracking::Absence;
-
-use super::live::Glimpse;
 
 /// The frames of one point, or why they do not serve, a sentence for people.
 pub type Gathered = Result<Vec<Features>, String>;
@@ -20,13 +19,13 @@ const OUTLIER_DISTANCES: f64 = 3.0;
 const UNSTEADY_DEG: f64 = 4.0;
 
 /// Picks the frames that show one steady gaze.
-pub fn gather<'g>(glimpses: impl Iterator<Item = &'g Glimpse>, setup: &Setup) -> Gathered {
+pub fn gather<'f>(frames: impl Iterator<Item = &'f Result<Features, Absence>>, setup: &Setup) -> Gathered {
     let (mut seen, mut missed) = (Vec::new(), Vec::new());
-    for glimpse in glimpses {
-        match glimpse.features {
-            Ok(features) if features.is_finite() => seen.push(features),
+    for features in frames {
+        match features {
+            Ok(features) if features.is_finite() => seen.push(*features),
             Ok(_) => missed.push(Absence::LowConfidence),
-            Err(absence) => missed.push(absence),
+            Err(absence) => missed.push(*absence),
         }
     }
     let all = seen.len() + missed.len();
@@ -95,7 +94,7 @@ pub fn drift(mapping: &Mapping, target: ScreenPoint, frames: &[Features], setup:
 pub struct Quality {
     /// The distance between the point and the middle of the gaze (accuracy).
     pub error_deg: f64,
-    /// RMS between consecutive samples (precision).
+    /// RMS between consecutive samples (precision); 0 where no two samples follow each other.
     pub precision_deg: f64,
 }
 
@@ -142,7 +141,9 @@ pub struct Gathering {
 
 impl Gathering {
     /// More points than any calibration shows.
-    const MOST_TARGETS: usize = 256;
+    pub const MOST_TARGETS: usize = 256;
+    /// The fit is made anew so often, each time without some of the points: without each of them where they are fewer.
+    const FOLDS: usize = 16;
 
     /// Takes the frames of one point; an earlier fit does not hold any more.
     pub fn add(&mut self, at: ScreenPoint, frames: Vec<Features>) -> Result<(), String> {
@@ -166,33 +167,61 @@ impl Gathering {
         self.fitted.as_ref()
     }
 
-    /// Fits all points, and measures the fit by leaving out each point in turn.
+    /// Fits all points, and measures the fit at each point by one that was made without it.
     pub fn fit(&mut self, setup: &Setup) -> Result<&Fitted, FitError> {
         let all = fit(&self.samples(), setup)?;
-        let (mut held_out, mut precision, mut count) = (0.0, 0.0, 0_u32);
-        for (left_out, target) in self.targets.iter().enumerate() {
-            let others = self.targets.iter().enumerate().filter(|(index, _)| *index != left_out);
-            // Too few other points say nothing about this one.
-            if let Ok(mapping) = fit(&Self::samples_of(others.map(|(_, target)| target)), setup) {
-                held_out += measure(&mapping, target.at, &target.frames, setup).error_deg;
-                precision += measure(&all, target.at, &target.frames, setup).precision_deg;
-                count += 1;
+        let (mut held_out, mut count) = (0.0, 0_u32);
+        for fold in 0..Self::FOLDS.min(self.targets.len()) {
+            let is_left_out = |index: usize| index % Self::FOLDS == fold;
+            let of = |left_out: bool| {
+                let chosen = self.targets.iter().enumerate();
+                chosen
+                    .filter(move |(index, _)| is_left_out(*index) == left_out)
+                    .map(|(_, target)| target)
+            };
+            // Too few other points say nothing about these.
+            if let Ok(mapping) = fit(&Self::samples_of(of(false)), setup) {
+                for target in of(true) {
+                    held_out += measure(&mapping, target.at, &target.frames, setup).error_deg;
+                    count += 1;
+                }
             }
         }
-        let mean = |sum: f64| if count == 0 { f64::NAN } else { sum / f64::from(count) };
         if count == 0 {
             return Err(FitError::TooFew {
                 found: self.targets.len(),
-                least: crate::calibration::LEAST_SAMPLES,
+                least: super::LEAST_SAMPLES,
             });
         }
+        // A single frame has no neighbour to scatter from.
+        let several = self.targets.iter().filter(|target| target.frames.len() > 1);
+        let scatter: Vec<f64> = several
+            .map(|target| measure(&all, target.at, &target.frames, setup).precision_deg)
+            .collect();
         Ok(self.fitted.insert(Fitted {
             mapping: all,
             quality: Quality {
-                error_deg: mean(held_out),
-                precision_deg: mean(precision),
+                error_deg: held_out / f64::from(count),
+                // Summed from +0, for an empty sum is -0.
+                precision_deg: scatter.iter().fold(0.0, |sum, deg| sum + deg) / scatter.len().max(1) as f64,
             },
         }))
+    }
+
+    /// What is to be kept of the last fit; `None` before [`Gathering::fit`]. `date` is for people only (RFC 3339).
+    pub fn profile(&self, name: &str, weights: &str, date: String, screen: Screen) -> Option<Profile> {
+        let quality = self.fitted.as_ref()?.quality;
+        Some(Profile {
+            format: Profile::FORMAT,
+            name: name.to_owned(),
+            weights: weights.to_owned(),
+            date,
+            points: self.points() as u32,
+            accuracy_deg: quality.error_deg,
+            precision_deg: quality.precision_deg,
+            screen,
+            samples: self.samples(),
+        })
     }
 
     fn samples_of<'t>(targets: impl Iterator<Item = &'t Target>) -> Vec<Sample> {
@@ -215,7 +244,6 @@ fn fit(samples: &[Sample], setup: &Setup) -> Result<Mapping, FitError> {
 mod tests {
     use super::*;
     use crate::calibration::features::COUNT;
-    use crate::clock::Timestamp;
 
     /// Somebody whose eyes turn a fifth more than geometry thinks, looking at a point.
     fn look(x: f64, y: f64, noise: f64) -> Features {
@@ -231,14 +259,7 @@ mod tests {
         features
     }
 
-    fn glimpses(frames: impl Iterator<Item = Result<Features, Absence>>) -> Vec<Glimpse> {
-        frames
-            .map(|features| Glimpse {
-                captured: Timestamp::default(),
-                features,
-            })
-            .collect()
-    }
+    type Frames = Vec<Result<Features, Absence>>;
 
     /// A small noise with mean zero.
     fn noise(n: u32) -> f64 {
@@ -248,24 +269,28 @@ mod tests {
     #[test]
     fn looks_elsewhere_are_left_out() {
         let steady = (0..20).map(|n| Ok(look(0.5, 0.5, noise(n))));
-        let glimpses = glimpses(steady.chain([Ok(look(0.1, 0.1, 0.0)), Err(Absence::EyesClosed)]));
-        let gathered = gather(glimpses.iter(), &Setup::default()).expect("a steady look");
+        let frames: Frames = steady
+            .chain([Ok(look(0.1, 0.1, 0.0)), Err(Absence::EyesClosed)])
+            .collect();
+        let gathered = gather(frames.iter(), &Setup::default()).expect("a steady look");
         assert_eq!(gathered.len(), 20);
     }
 
     #[test]
     fn a_point_that_was_not_looked_at_is_refused_with_the_reason() {
         let setup = Setup::default();
-        let blinks = glimpses((0..20).map(|n| {
-            if n < 5 {
-                Ok(look(0.5, 0.5, 0.0))
-            } else {
-                Err(Absence::EyesClosed)
-            }
-        }));
+        let blinks: Frames = (0..20)
+            .map(|n| {
+                if n < 5 {
+                    Ok(look(0.5, 0.5, 0.0))
+                } else {
+                    Err(Absence::EyesClosed)
+                }
+            })
+            .collect();
         let reason = gather(blinks.iter(), &setup).expect_err("eyes closed");
         assert!(reason.contains("the eyes were closed in 15 of 20"), "{reason}");
-        let wandering = glimpses((0..20).map(|n| Ok(look(f64::from(n) / 20.0, 0.5, 0.0))));
+        let wandering: Frames = (0..20).map(|n| Ok(look(f64::from(n) / 20.0, 0.5, 0.0))).collect();
         let reason = gather(wandering.iter(), &setup).expect_err("moving");
         assert!(reason.contains("not steady"), "{reason}");
         let reason = gather([].iter(), &setup).expect_err("nothing");

@@ -1,0 +1,198 @@
+//! `gazectl calibrate` as its users meet it: live, from a recording, and what goes wrong with either.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::cli::{Said, first_lines, run};
+use crate::desk::Desk;
+
+/// A recording of the synthetic user in free viewing, small pictures.
+fn synthesize(desk: &Desk, seconds: &str, parameters: &str) -> String {
+    let folder = desk.path("synthesized").display().to_string();
+    let source = format!("synthetic:width=320,height=240,fps=30{parameters}");
+    let said = run(&mut desk.gazectl(&["synthesize", &folder, "--seconds", seconds, "--source", &source]));
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    folder
+}
+
+/// Changes what was looked at in every row of a recording that names a target.
+fn rewrite_targets(folder: &str, target: impl Fn(&str, &str) -> String) {
+    let list = Path::new(folder).join("frames.csv");
+    let text = fs::read_to_string(&list).expect("a list");
+    let rows = text.lines().enumerate().map(|(line, row)| {
+        let fields: Vec<&str> = row.split(',').collect();
+        match fields[..] {
+            [file, stamp, x, y, ref rest @ ..] if line > 0 && !x.is_empty() => {
+                format!("{file},{stamp},{},{}\n", target(x, y), rest.join(","))
+            }
+            _ => format!("{row}\n"),
+        }
+    });
+    fs::write(list, rows.collect::<String>()).expect("writes");
+}
+
+fn from_recording(desk: &Desk, folder: &str) -> Said {
+    run(&mut desk.gazectl(&[
+        "calibrate",
+        "--recording",
+        folder,
+        "--yes",
+        "--profile",
+        "rec",
+        "--json",
+    ]))
+}
+
+fn assert_refused(said: &Said, words: &[&str]) {
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    for word in words {
+        assert!(said.stderr.contains(word), "no \"{word}\" in: {}", said.stderr);
+    }
+}
+
+#[test]
+fn a_recording_gives_a_profile_that_the_service_uses() {
+    let desk = Desk::new();
+    let folder = synthesize(&desk, "20", ",seed=5");
+    let said = from_recording(&desk, &folder);
+    assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
+    let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let fitted = &report["fitted"];
+    assert!(fitted["points"].as_u64().is_some_and(|points| points >= 8), "{report}");
+    // Small pictures: the error is that of a rough calibration, but far from the 20 degrees of guessing.
+    assert!(
+        fitted["accuracy-deg"]
+            .as_f64()
+            .is_some_and(|error| error > 0.1 && error < 6.0),
+        "{report}"
+    );
+    let profiles = desk.path("data/gazed/profiles");
+    assert_eq!(
+        fs::read_dir(&profiles).expect("a folder").count(),
+        1,
+        "nothing unfinished is left"
+    );
+
+    let _gazed = desk.start_gazed(&format!("recording:{folder}"));
+    let used = run(&mut desk.gazectl(&["profiles", "--use", "rec", "--json"]));
+    let used: Value = serde_json::from_str(&used.stdout).expect("JSON");
+    assert_eq!(used["profile"], "rec");
+    let lines = first_lines(&mut desk.gazectl(&["watch", "--json"]), 20);
+    let is_calibrated = |line: &Value| {
+        line["flags"]
+            .as_array()
+            .is_some_and(|flags| flags.contains(&"calibrated".into()))
+    };
+    assert!(lines.iter().any(is_calibrated));
+}
+
+#[test]
+fn recordings_that_give_no_calibration_say_why_and_leave_the_old_profile() {
+    let desk = Desk::new();
+    let old = desk.path("data/gazed/profiles/rec.toml");
+    fs::create_dir_all(old.parent().expect("a folder")).expect("a folder");
+    fs::write(&old, "old").expect("writes");
+
+    let folder = synthesize(&desk, "4", ",seed=5");
+    // The targets are told from each other, but all are within a pixel.
+    rewrite_targets(&folder, |x, _| format!("960.{},540", x.replace('.', "")));
+    assert_refused(
+        &from_recording(&desk, &folder),
+        &["synthesized", "at one place", "whole of it"],
+    );
+    // One target for everything: the user looked away from it.
+    rewrite_targets(&folder, |_, _| "960,540".into());
+    assert_refused(
+        &from_recording(&desk, &folder),
+        &["0.50, 0.50: the gaze was not steady", "look at the point until it goes"],
+    );
+    rewrite_targets(&folder, |_, _| ",".into());
+    assert_refused(&from_recording(&desk, &folder), &["no frame", "target", "target_x_px"]);
+
+    let empty = desk.empty_recording(2);
+    let empty = empty.trim_start_matches("recording:");
+    let list = Path::new(empty).join("frames.csv");
+    let rows = fs::read_to_string(&list).expect("a list").replace(",,", ",960,540");
+    fs::write(list, rows).expect("writes");
+    assert_refused(
+        &from_recording(&desk, empty),
+        &["only 0 usable samples", "no face was in view in 41 of 41"],
+    );
+    assert_refused(&from_recording(&desk, "/nonexistent"), &["is not a recording"]);
+    assert_eq!(fs::read_to_string(&old).expect("still there"), "old");
+}
+
+#[test]
+fn an_unwritable_profile_folder_is_named_and_nothing_is_lost() {
+    let desk = Desk::new();
+    let folder = synthesize(&desk, "20", ",seed=5");
+    // A file where the folder belongs cannot be written into, whoever the user is.
+    fs::create_dir_all(desk.path("data/gazed")).expect("a folder");
+    fs::write(desk.path("data/gazed/profiles"), "in the way").expect("writes");
+    assert_refused(
+        &from_recording(&desk, &folder),
+        &[
+            "cannot write the profile",
+            "profiles/rec.toml",
+            "the old one, if any, is unchanged",
+        ],
+    );
+    assert_eq!(
+        fs::read_to_string(desk.path("data/gazed/profiles")).expect("there"),
+        "in the way"
+    );
+}
+
+#[test]
+fn a_calibration_without_eyes_fails_and_stores_nothing() {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed(&desk.empty_recording(60));
+    // Nobody can be led through points without a terminal, a display or a synthetic user.
+    let mut command = desk.gazectl(&["calibrate", "--yes", "--terminal"]);
+    let said = run(command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY"));
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("terminal"), "{}", said.stderr);
+    assert!(run(&mut desk.gazectl(&["profiles"])).stdout.contains("no profile yet"));
+    let unknown = run(&mut desk.gazectl(&["profiles", "--use", "nobody"]));
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.stderr.contains("nobody"), "{}", unknown.stderr);
+}
+
+#[test]
+fn the_synthetic_user_is_calibrated_from_outside() {
+    let desk = Desk::new();
+    // Half the usual pictures, so that a busy machine can draw them in time.
+    let _gazed = desk.start_gazed("synthetic:seed=3,fps=15");
+    let said = run(&mut desk.gazectl(&[
+        "calibrate",
+        "--yes",
+        "--terminal",
+        "--points",
+        "5",
+        "--profile",
+        "desk",
+        "--json",
+    ]));
+    assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
+    let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert!(
+        report["fitted"]["points"].as_u64().is_some_and(|points| points >= 3),
+        "{report}"
+    );
+    let listed = run(&mut desk.gazectl(&["profiles", "--json"]));
+    let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    assert_eq!(listed["profiles"], serde_json::json!(["desk"]));
+    assert_eq!(listed["profile"], "desk");
+    let line = &first_lines(&mut desk.gazectl(&["watch", "--json"]), 30);
+    let calibrated = |line: &Value| {
+        line["flags"]
+            .as_array()
+            .is_some_and(|flags| flags.contains(&"calibrated".into()))
+    };
+    assert!(line.iter().any(calibrated), "no sample says that it is calibrated");
+    let said = run(&mut desk.gazectl(&["profiles", "--delete", "desk", "--json"]));
+    let left: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!((said.code, &left["profiles"]), (Some(0), &serde_json::json!([])));
+}
