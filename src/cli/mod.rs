@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 mod bench;
+mod bridge;
 mod calibrate;
 mod cameras;
 mod chart;
@@ -23,6 +24,7 @@ mod preview;
 mod profiles;
 mod record;
 mod samples;
+mod session;
 mod shell;
 mod status;
 mod synthesize;
@@ -48,6 +50,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bench(bench::Args),
+    Bridge(bridge::Args),
     Status(status::Args),
     Watch(watch::Args),
     Calibrate(calibrate::Args),
@@ -74,6 +77,7 @@ impl Command {
     fn run(&self, out: &mut Output) -> anyhow::Result<()> {
         match self {
             Self::Bench(args) => bench::run(args, out),
+            Self::Bridge(args) => bridge::run(args, out),
             Self::Status(args) => status::run(args, out),
             Self::Watch(args) => watch::run(args, out),
             Self::Calibrate(args) => calibrate::run(args, out),

@@ -1,5 +1,6 @@
 //! The programs from outside: real processes on a private bus, with their own home folder.
 
+mod bridge;
 mod bus;
 mod calibrate;
 mod cli;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use serde::Serialize;
 
+use super::session::SessionArgs;
 use super::synthetic_user::SyntheticUser;
 use super::{Output, duration};
-use crate::bus::options::{SessionOptions, Target};
 use crate::bus::record::Record;
 use crate::client::{Client, ClientError, Received, Sample, Session};
 use crate::geometry::ScreenPoint;
@@ -30,18 +30,8 @@ pub struct Args {
     /// Stop after so many seconds
     #[arg(long, value_name = "S", value_parser = duration)]
     seconds: Option<Duration>,
-    /// Samples a second at most
-    #[arg(long, value_name = "HZ")]
-    rate: Option<f64>,
-    /// Forecast for so many milliseconds after the picture was taken (0 to 200)
-    #[arg(long, value_name = "MS", conflicts_with = "lead_ms")]
-    horizon_ms: Option<f64>,
-    /// Forecast for so many milliseconds after the sample is sent (0 to 200)
-    #[arg(long, value_name = "MS")]
-    lead_ms: Option<f64>,
-    /// The monitor that positions are for, by name; the primary one by default
-    #[arg(long, value_name = "NAME")]
-    output: Option<String>,
+    #[command(flatten)]
+    session: SessionArgs,
 }
 
 /// Where the synthetic user looked.
@@ -51,8 +41,9 @@ struct Truth {
     target: ScreenPoint,
 }
 
+/// A sample as JSON: the names of the bus interface, `received_ns`, and the truth where there is one.
 #[derive(Serialize)]
-struct Line {
+pub(super) struct Line {
     #[serde(flatten)]
     record: Record,
     received_ns: u64,
@@ -70,7 +61,7 @@ struct TruthFields {
 
 pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let client = Client::connect()?;
-    let mut session = client.session(&args.options())?;
+    let mut session = client.session(&args.session.options("gazectl watch"))?;
     session.start()?;
     // Samples are stamped on the session's connection; questions go over another one and cannot delay them.
     let asking = Client::connect()?;
@@ -85,24 +76,6 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         terminal::show(&watch, &mut session)
     } else {
         watch.lines(&mut session, out)
-    }
-}
-
-impl Args {
-    fn options(&self) -> SessionOptions {
-        let milliseconds = |ms: f64| Duration::try_from_secs_f64(ms * 1e-3).unwrap_or(Duration::MAX);
-        let target = match (self.horizon_ms, self.lead_ms) {
-            (_, Some(lead)) => Target::AfterPublishing(milliseconds(lead)),
-            (Some(horizon), None) => Target::AfterCapture(milliseconds(horizon)),
-            (None, None) => SessionOptions::default().target,
-        };
-        SessionOptions {
-            app_name: "gazectl watch".to_owned(),
-            max_rate_hz: self.rate,
-            output: self.output.clone(),
-            target,
-            ..SessionOptions::default()
-        }
     }
 }
 
@@ -189,6 +162,11 @@ impl Watch {
 }
 
 impl Line {
+    /// Of a person, whose truth nobody knows.
+    pub(super) fn of(sample: &Sample) -> Self {
+        Self::new(sample, None)
+    }
+
     fn new(sample: &Sample, truth: Option<Truth>) -> Self {
         Self {
             record: sample.record,

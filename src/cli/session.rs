@@ -1,0 +1,40 @@
+//! The options of a session, as every subcommand that reads gaze offers them.
+
+use std::time::Duration;
+
+use crate::bus::options::{SessionOptions, Target};
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SessionArgs {
+    /// Samples a second at most
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
+    /// Forecast for so many milliseconds after the picture was taken (0 to 200)
+    #[arg(long, value_name = "MS", conflicts_with = "lead_ms")]
+    horizon_ms: Option<f64>,
+    /// Forecast for so many milliseconds after the sample is sent (0 to 200)
+    #[arg(long, value_name = "MS")]
+    lead_ms: Option<f64>,
+    /// The monitor that positions are for, by name; the primary one by default
+    #[arg(long, value_name = "NAME")]
+    output: Option<String>,
+}
+
+impl SessionArgs {
+    /// What the daemon is asked for; it refuses what is out of range.
+    pub fn options(&self, app_name: &str) -> SessionOptions {
+        let milliseconds = |ms: f64| Duration::try_from_secs_f64(ms * 1e-3).unwrap_or(Duration::MAX);
+        let target = match (self.horizon_ms, self.lead_ms) {
+            (_, Some(lead)) => Target::AfterPublishing(milliseconds(lead)),
+            (Some(horizon), None) => Target::AfterCapture(milliseconds(horizon)),
+            (None, None) => SessionOptions::default().target,
+        };
+        SessionOptions {
+            app_name: app_name.to_owned(),
+            max_rate_hz: self.rate,
+            output: self.output.clone(),
+            target,
+            ..SessionOptions::default()
+        }
+    }
+}
