@@ -58,6 +58,6 @@ echo "Watching the gaze for $seconds seconds."
 recorder=$!
 "$bin/gazectl" watch --seconds "$seconds"
 wait "$recorder"
-"$bin/gazectl" chart "$demo/gaze.jsonl" "$demo/gaze.png"
+"$bin/gazectl" plot "$demo/gaze.jsonl" "$demo/gaze.png"
 "$bin/gazectl" status
 echo "The picture of it is target/demo/gaze.png."

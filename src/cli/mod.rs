@@ -14,12 +14,12 @@ mod bench;
 mod bridge;
 mod calibrate;
 mod cameras;
-mod chart;
 mod doctor;
 mod evaluate;
 mod forecast;
 mod forecast_bench;
 mod output;
+mod plot;
 mod preview;
 mod profiles;
 mod record;
@@ -57,7 +57,7 @@ enum Command {
     Cameras(cameras::Args),
     Doctor(doctor::Args),
     Profiles(profiles::Args),
-    Chart(chart::Args),
+    Plot(plot::Args),
     Preview(preview::Args),
     Record(record::Args),
     Forecast(forecast::Args),
@@ -82,7 +82,7 @@ impl Command {
             Self::Watch(args) => watch::run(args, out),
             Self::Calibrate(args) => calibrate::run(args, out),
             Self::Cameras(args) => cameras::run(args, out),
-            Self::Chart(args) => chart::run(args, out),
+            Self::Plot(args) => plot::run(args, out),
             Self::Doctor(args) => doctor::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
             Self::Preview(args) => preview::run(args),

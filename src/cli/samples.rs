@@ -1,4 +1,4 @@
-//! CSV of gaze samples: `t_s,x_deg,y_deg[,confidence]`, read row by row.
+//! CSV of gaze samples: `t_s,x_deg,y_deg[,confidence][,truth_x_deg,truth_y_deg]`, read row by row.
 
 use std::io::Read;
 
@@ -22,6 +22,8 @@ pub struct Row {
     pub t: Timestamp,
     pub t_s: f64,
     pub observation: Option<Observation>,
+    /// Where the eye really was, in files that know it.
+    pub truth: Option<VisualAngle>,
 }
 
 /// Rows of a CSV in their order. Times may repeat but never go back.
@@ -38,12 +40,13 @@ struct Columns {
     x: usize,
     y: usize,
     confidence: Option<usize>,
+    truth: Option<(usize, usize)>,
 }
 
 const HEADER: &str = "t_s,x_deg,y_deg[,confidence]";
 
 impl<R: Read> Rows<R> {
-    /// Reads the header. Other columns than the four known ones are ignored.
+    /// Reads the header. Other columns than the known ones are ignored.
     pub fn new(input: R) -> Result<Self> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
         let header = reader.headers().context("the CSV's header cannot be read")?.clone();
@@ -60,6 +63,7 @@ impl<R: Read> Rows<R> {
             x: need("x_deg")?,
             y: need("y_deg")?,
             confidence: find("confidence"),
+            truth: find("truth_x_deg").zip(find("truth_y_deg")),
         };
         Ok(Self {
             reader,
@@ -78,7 +82,7 @@ impl<R: Read> Rows<R> {
             .context("the CSV is malformed")?;
         if !more {
             if self.first_s.is_none() {
-                bail!("the CSV has a header but no rows; there is nothing to forecast");
+                bail!("the CSV has a header but no rows; there are no samples in it");
             }
             return Ok(None);
         }
@@ -113,12 +117,20 @@ impl<R: Read> Rows<R> {
             }
             Ok(value)
         };
-        let at = match (field(self.columns.x), field(self.columns.y)) {
-            ("", "") => None,
-            ("", _) | (_, "") => {
-                bail!("only one of x_deg and y_deg is there; leave both empty where there is no sample")
-            }
-            (x, y) => Some(VisualAngle::new(coordinate("x_deg", x)?, coordinate("y_deg", y)?)),
+        let place = |x: usize, y: usize, prefix: &str| -> Result<Option<VisualAngle>> {
+            let (x_name, y_name) = (format!("{prefix}x_deg"), format!("{prefix}y_deg"));
+            Ok(match (field(x), field(y)) {
+                ("", "") => None,
+                ("", _) | (_, "") => {
+                    bail!("only one of {x_name} and {y_name} is there; leave both empty where there is no sample")
+                }
+                (x, y) => Some(VisualAngle::new(coordinate(&x_name, x)?, coordinate(&y_name, y)?)),
+            })
+        };
+        let at = place(self.columns.x, self.columns.y, "")?;
+        let truth = match self.columns.truth {
+            Some((x, y)) => place(x, y, "truth_")?,
+            None => None,
         };
         let confidence = match self.columns.confidence.map_or("", field) {
             "" => 1.0,
@@ -134,6 +146,7 @@ impl<R: Read> Rows<R> {
             t_s,
             // NaN is how some programs write that there is nothing.
             observation: at.filter(|at| at.is_finite()).map(|at| Observation { at, confidence }),
+            truth: truth.filter(|at| at.is_finite()),
         })
     }
 }

@@ -108,7 +108,7 @@ fn wrong_usage_is_2() {
         &["calibrate", "--points", "7"],
         &["profiles", "--use", "a", "--delete", "b"],
         &["record"],
-        &["chart", "only-one"],
+        &["plot", "only-one"],
         &["track"],
         &["evaluate", "recording"],
         &["completions", "no-such-shell"],
@@ -179,14 +179,15 @@ fn bad_files_are_named_with_what_is_wrong() {
     );
 
     write("no json", b"{\"sequence\": 1}\n");
-    assert_fails(&["chart", &path("no json"), &path("out.png")], &["no json", "line 1"]);
-    write("nothing", b"");
+    assert_fails(&["plot", &path("no json"), &path("out.png")], &["no json", "line 1"]);
     assert_fails(
-        &["chart", &path("nothing"), &path("out.png")],
-        &["nothing", "no sample"],
+        &["plot", &path("nothing"), &path("out.jpg")],
+        &["out.jpg", "must end with .png or .svg"],
     );
+    write("nothing", b"");
+    assert_fails(&["plot", &path("nothing"), &path("out.png")], &["nothing", "is empty"]);
     assert_fails(
-        &["chart", &path("absent"), &path("out.png")],
+        &["plot", &path("absent"), &path("out.png")],
         &["absent", "cannot be read"],
     );
     write("numbers.csv", b"t_s,x_deg,y_deg\n0.0,one,2\n");
