@@ -156,14 +156,21 @@ impl Pipeline {
     /// Takes another calibration from the next frame on.
     pub fn set_mapping(&mut self, mapping: Mapping) {
         self.mapping = mapping;
-        self.set_drift(VisualAngle::default());
+        self.drift = VisualAngle::default();
+        // Positions of two calibrations are not comparable.
+        self.forecaster.reset();
     }
 
     /// Shifts all gaze positions by so much from the next frame on; another calibration begins without a shift.
     pub fn set_drift(&mut self, drift: VisualAngle) {
+        /// The eye's own fixations wander further.
+        const UNNOTICED_DEG: f64 = 0.3;
+        let step_deg = self.drift.distance_deg(drift);
         self.drift = drift;
-        // Positions of two calibrations are not comparable: a step between them would look like a saccade.
-        self.forecaster.reset();
+        // A larger step would look like a saccade.
+        if step_deg > UNNOTICED_DEG {
+            self.forecaster.reset();
+        }
     }
 
     pub fn mapping(&self) -> &Mapping {

@@ -102,6 +102,7 @@ pub trait Control {
     fn pause(&self) -> zbus::Result<()>;
     fn resume(&self) -> zbus::Result<()>;
     fn recenter(&self, x: f64, y: f64, when_ns: u64) -> zbus::Result<()>;
+    fn add_sample(&self, x: f64, y: f64, when_ns: u64) -> zbus::Result<()>;
     fn use_profile(&self, profile: &str) -> zbus::Result<()>;
     fn delete_profile(&self, profile: &str) -> zbus::Result<()>;
     fn begin_calibration(&self, options: HashMap<&str, Value<'_>>) -> zbus::Result<OwnedObjectPath>;

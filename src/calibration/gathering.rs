@@ -68,12 +68,12 @@ pub fn gather<'f>(frames: impl Iterator<Item = &'f Result<Features, Absence>>, s
         .collect())
 }
 
-fn angle(mapping: &Mapping, features: &Features, setup: &Setup) -> VisualAngle {
+pub(super) fn angle(mapping: &Mapping, features: &Features, setup: &Setup) -> VisualAngle {
     let point = mapping.predict(features, setup).point;
     setup.screen.visual_angle(point, features.eyes_mm[2])
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

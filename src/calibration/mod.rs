@@ -1,5 +1,6 @@
 //! From features to the screen: the fit of one person, and the profile it is kept in.
 
+pub mod drift;
 pub mod features;
 pub mod gathering;
 pub mod profile;

@@ -22,6 +22,7 @@ mod output;
 mod plot;
 mod preview;
 mod profiles;
+mod recenter;
 mod record;
 mod samples;
 mod session;
@@ -59,6 +60,7 @@ enum Command {
     Profiles(profiles::Args),
     Plot(plot::Args),
     Preview(preview::Args),
+    Recenter(recenter::Args),
     Record(record::Args),
     Forecast(forecast::Args),
     ForecastBench(forecast_bench::Args),
@@ -86,6 +88,7 @@ impl Command {
             Self::Doctor(args) => doctor::run(args, out),
             Self::Profiles(args) => profiles::run(args, out),
             Self::Preview(args) => preview::run(args),
+            Self::Recenter(args) => recenter::run(args, out),
             Self::Record(args) => record::run(args, out),
             Self::Forecast(args) => forecast::run(args, out),
             Self::ForecastBench(args) => forecast_bench::run(args, out),

@@ -117,12 +117,15 @@ pub struct ClientsConfig {
 #[serde(default)]
 pub struct ProfileConfig {
     pub name: String,
+    /// Clicks that programs tell of with `AddSample` may shift the gaze.
+    pub learn_from_clicks: bool,
 }
 
 impl Default for ProfileConfig {
     fn default() -> Self {
         Self {
             name: "default".to_string(),
+            learn_from_clicks: false,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::reporting::{Moved, Observation, Predicted};
 use super::tracking::Tracker;
 use crate::bus::frames::{EyeFacts, FrameHeader, HeadFacts};
 use crate::bus::record::{Flags, HeadAngles};
+use crate::calibration::drift::{Drift, wanted_by_click};
 use crate::calibration::gathering::{drift, gather};
 use crate::calibration::profile::{Profile, ProfileError, Profiles};
 use crate::calibration::{Features, Mapping};
@@ -92,6 +93,9 @@ pub struct Live {
     stills: bool,
     pipeline: Pipeline,
     profile: Option<Profile>,
+    drift: Drift,
+    /// Clicks may shift the map.
+    learns_from_clicks: bool,
     recent: VecDeque<Glimpse>,
     view: View,
     last: Option<GazeEstimate>,
@@ -105,6 +109,8 @@ impl Live {
     const REMEMBERED: usize = 600;
     /// The eye rests on a point for at least so long before and after a person says so.
     const AROUND: Duration = Duration::from_millis(250);
+    /// How long before a click the eye may be expected on it.
+    const BEFORE_CLICK: Duration = Duration::from_millis(300);
     /// What is further off is no drift of a map but a wrong one, or somebody who looked elsewhere.
     const LARGEST_DRIFT_DEG: f64 = 15.0;
 
@@ -122,6 +128,8 @@ impl Live {
             stills: false,
             pipeline,
             profile: None,
+            drift: Drift::default(),
+            learns_from_clicks: config.profile.learn_from_clicks,
             recent: VecDeque::new(),
             view: View::default(),
             last: None,
@@ -166,6 +174,7 @@ impl Live {
     pub fn adopt(&mut self, profile: Profile) -> Result<(), ProfileError> {
         let fit = profile.fit(self.pipeline.setup())?;
         self.pipeline.set_mapping(Mapping::Fitted(Box::new(fit)));
+        self.drift = Drift::default();
         self.profile = Some(profile);
         Ok(())
     }
@@ -173,6 +182,7 @@ impl Live {
     /// Back to the rough gaze that needs no calibration.
     pub fn forget_profile(&mut self) {
         self.pipeline.set_mapping(Mapping::default());
+        self.drift = Drift::default();
         self.profile = None;
     }
 
@@ -190,7 +200,32 @@ impl Live {
                 "the gaze was {size_deg:.0} degrees away from that point, which is no drift; calibrate again"
             ));
         }
+        self.drift.set(drift);
         self.pipeline.set_drift(drift);
+        Ok(())
+    }
+
+    /// The user clicked at this point at that moment and most likely looked there: shifts the map a little, once enough
+    /// clicks agree. A click that contradicts the gaze is not believed.
+    ///
+    /// # Errors
+    /// Where the user does not want this, or the gaze was not seen then; a sentence for people.
+    pub fn add_click(&mut self, point: ScreenPoint, when: Timestamp) -> Result<(), String> {
+        if !self.learns_from_clicks {
+            return Err(
+                "learning from clicks is off; profile.learn_from_clicks in the configuration turns it on".into(),
+            );
+        }
+        let frames = self.glimpses(when - Self::BEFORE_CLICK, when);
+        let seen: Vec<Features> = frames
+            .filter_map(|glimpse| glimpse.as_ref().ok().copied())
+            .filter(Features::is_finite)
+            .collect();
+        let wanted = wanted_by_click(self.pipeline.mapping(), point, &seen, self.pipeline.setup())?;
+        match self.drift.add(wanted) {
+            Some(offset) => self.pipeline.set_drift(offset),
+            None => tracing::debug!(?wanted, "a click changed nothing"),
+        }
         Ok(())
     }
 
@@ -207,6 +242,7 @@ impl Live {
         };
         self.pipeline = Pipeline::new(&self.weights, setup, stills, self.method, mapping)
             .context("the nets that worked before do not now")?;
+        self.pipeline.set_drift(self.drift.offset());
         self.stills = stills;
         Ok(())
     }

@@ -7,6 +7,7 @@ use gazed::bus::options::{SessionOptions, Target};
 use gazed::bus::proxies::{ManagerProxyBlocking, SessionProxyBlocking};
 use gazed::bus::record::Flags;
 use gazed::client::{Client, Received, Sample, Session};
+use gazed::clock::{Clock, MonotonicClock};
 use rustix::process::Signal;
 use zbus::zvariant::Value;
 
@@ -377,6 +378,77 @@ fn recentering_needs_a_gaze_and_a_point_on_the_screen() {
     assert_eq!(
         refusal(control.recenter(0.5, 0.5, u64::MAX)),
         "org.gazed.Gaze1.Error.NotNow"
+    );
+}
+
+#[test]
+fn a_drifted_gaze_is_put_right_by_one_look_and_slowly_by_clicks() {
+    let desk = Desk::new();
+    let folder = desk.path("config/gazed");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("config.toml"), "[profile]\nlearn_from_clicks = true\n").expect("writes");
+    let _gazed = desk.start_gazed("synthetic:fps=20,head_sway_mm=0,blink_rate=0");
+    let client = desk.client();
+    let (control, truth) = (client.control().expect("a proxy"), client.truth().expect("a proxy"));
+    truth.look_at(0.5, 0.5).expect("answers");
+    let mut session = session(&client);
+    session.start().expect("starts");
+    // Not calibrated, the geometric gaze is degrees off: a drift as good as any.
+    let mut gaze = |frames: usize| {
+        let begun = MonotonicClock.now().as_nanos();
+        let (mut xs, mut ys) = (Vec::new(), Vec::new());
+        while xs.len() < frames {
+            let record = next(&mut session).record;
+            if record.is_valid() && record.captured_ns > begun {
+                xs.push(record.gaze_x);
+                ys.push(record.gaze_y);
+            }
+        }
+        // The first ones are filtered together with what was before.
+        let middle = |mut values: Vec<f64>| {
+            values.drain(..frames / 2);
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        [middle(xs), middle(ys)]
+    };
+    let away = |gaze: [f64; 2]| (gaze[0] - 0.5).hypot((gaze[1] - 0.5) * 9.0 / 16.0);
+    let before = gaze(20);
+    // Clicks where the user looks, once they agree, bring the gaze nearer, a little each.
+    let clicked_at = [before[0] + 0.06, before[1]];
+    let mut learnt = 0;
+    eventually("twelve clicks are taken", || {
+        let now = MonotonicClock.now().as_nanos();
+        // On a busy machine too few pictures may have come before one.
+        let taken = control.add_sample(clicked_at[0].clamp(0.0, 1.0), clicked_at[1].clamp(0.0, 1.0), now);
+        learnt += u32::from(taken.is_ok());
+        learnt == 12
+    });
+    let after = gaze(20);
+    let moved = after[0] - before[0];
+    assert!((0.01..0.08).contains(&moved), "clicks moved the gaze by {moved} widths");
+
+    let output = desk.gazectl(&["recenter"]).output().expect("gazectl starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    truth.look_at(0.5, 0.5).expect("answers");
+    let after = gaze(20);
+    assert!(away(after) < 0.04, "{after:?}, before {before:?}");
+}
+
+#[test]
+fn clicks_teach_nothing_unless_the_user_wants_it() {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed(&desk.empty_recording(60));
+    let control = desk.client().control().expect("a proxy");
+    let refused = control.add_sample(0.5, 0.5, 1);
+    assert!(
+        matches!(&refused, Err(error) if error.to_string().contains("learn_from_clicks")),
+        "{refused:?}"
+    );
+    assert_eq!(refusal(refused), "org.gazed.Gaze1.Error.NotNow");
+    assert_eq!(
+        refusal(control.add_sample(0.5, f64::INFINITY, 1)),
+        "org.gazed.Gaze1.Error.InvalidArgument"
     );
 }
 

@@ -84,15 +84,23 @@ impl Control {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<()> {
         admit(&self.hub, connection, &header).await?;
-        if !(0.0..=1.0).contains(&x) || !(0.0..=1.0).contains(&y) {
-            return Err(Error::InvalidArgument(format!(
-                "the point ({x}, {y}) is not on the screen: both must be from 0 to 1"
-            )));
-        }
-        let when = Timestamp::from_nanos(when_ns);
-        self.live()
-            .recenter(ScreenPoint::new(x, y), when)
-            .map_err(Error::NotNow)
+        let (point, when) = (on_screen(x, y)?, Timestamp::from_nanos(when_ns));
+        self.live().recenter(point, when).map_err(Error::NotNow)
+    }
+
+    /// The user clicked at the point (x, y), normalised, at that moment on CLOCK_MONOTONIC, and most likely looked there:
+    /// shifts the map slowly and within bounds, once several clicks agree, where the configuration allows it.
+    async fn add_sample(
+        &self,
+        x: f64,
+        y: f64,
+        when_ns: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<()> {
+        admit(&self.hub, connection, &header).await?;
+        let (point, when) = (on_screen(x, y)?, Timestamp::from_nanos(when_ns));
+        self.live().add_click(point, when).map_err(Error::NotNow)
     }
 
     /// Uses a stored calibration from now on.
@@ -240,6 +248,15 @@ impl Control {
             }
         }
     }
+}
+
+fn on_screen(x: f64, y: f64) -> Result<ScreenPoint> {
+    if (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y) {
+        return Ok(ScreenPoint::new(x, y));
+    }
+    Err(Error::InvalidArgument(format!(
+        "the point ({x}, {y}) is not on the screen: both must be from 0 to 1"
+    )))
 }
 
 fn refused(error: ProfileError) -> Error {
