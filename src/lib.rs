@@ -19,7 +19,7 @@
 //!
 //! | room | job | knows nothing of |
 //! |---|---|---|
-//! | [`clock`], [`geometry`], [`latest`] | time, spaces and their axes, the hand-over | everything else |
+//! | [`clock`], [`geometry`], [`outputs`], [`latest`] | time, spaces and their axes, monitors, the hand-over | everything else |
 //! | [`bus`], [`client`] | names, the record, proxies; what a client program needs | cameras, nets, OpenCV |
 //! | `frame`, `capture` | a picture and its stamp; where pictures come from | faces, the bus |
 //! | `synthetic` | a person and their webcam as pure functions of a seed and of time | how they are tracked |
@@ -52,6 +52,7 @@ pub mod clock;
 pub mod foveation;
 pub mod geometry;
 pub mod latest;
+pub mod outputs;
 
 #[cfg(feature = "tracker")]
 pub mod calibration;

@@ -33,6 +33,8 @@ pub trait Manager {
     fn profile(&self) -> zbus::Result<String>;
     #[zbus(property)]
     fn calibration(&self) -> zbus::Result<HashMap<String, OwnedValue>>;
+    #[zbus(property)]
+    fn outputs(&self) -> zbus::Result<Vec<HashMap<String, OwnedValue>>>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn frame_rate_hz(&self) -> zbus::Result<f64>;
     #[zbus(property(emits_changed_signal = "false"))]

@@ -30,6 +30,7 @@ pub use crate::bus::memory_file::{MemoryFileReader, NotAMemoryFile};
 use crate::bus::names::BUS_NAME;
 use crate::bus::options::SessionOptions;
 use crate::bus::proxies::{CalibrationProxyBlocking, ControlProxyBlocking, ManagerProxyBlocking, TruthProxyBlocking};
+use crate::outputs::Output;
 
 /// Why a client cannot go on. Each message says what to do where something can be done.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +127,14 @@ impl Client {
         Ok(TruthProxyBlocking::new(&self.connection)?)
     }
 
+    /// The desktop's monitors, the primary one first.
+    pub fn outputs(&self) -> Result<Vec<Output>, ClientError> {
+        let told = self.manager()?.outputs()?;
+        let mut outputs: Vec<_> = told.iter().filter_map(Output::from_bus).collect();
+        outputs.sort_by_key(|(_, primary)| !primary);
+        Ok(outputs.into_iter().map(|(output, _)| output).collect())
+    }
+
     /// Makes a session; it has to be started.
     pub fn session(&self, options: &SessionOptions) -> Result<Session, ClientError> {
         let path = self.manager()?.create_session(options.to_bus())?;
@@ -133,8 +142,10 @@ impl Client {
     }
 
     /// Begins a calibration; it is aborted when this connection ends before it was committed.
-    pub fn calibration(&self) -> Result<CalibrationProxyBlocking<'static>, ClientError> {
-        let path = self.control()?.begin_calibration([].into())?;
+    /// `output` is the monitor that points are shown on; the primary one where `None`.
+    pub fn calibration(&self, output: Option<&str>) -> Result<CalibrationProxyBlocking<'static>, ClientError> {
+        let options = output.map(|output| ("output", output.into()));
+        let path = self.control()?.begin_calibration(options.into_iter().collect())?;
         Ok(CalibrationProxyBlocking::builder(&self.connection)
             .path(path)?
             .build()?)

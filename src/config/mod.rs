@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::forecast::Method;
 use crate::geometry::{Screen, Setup};
+use crate::outputs::Output;
 
 mod keys;
 
@@ -71,11 +72,15 @@ impl Default for CameraConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ScreenConfig {
+    /// The monitor that camera and calibration belong to; empty for the primary one.
+    pub name: String,
     /// Visible width and height.
     pub size_mm: [f64; 2],
     pub size_px: [u32; 2],
     /// From the eyes to the screen, wherever it is not measured.
     pub viewing_distance_mm: f64,
+    /// The other monitors, for desktops that cannot be asked; positions are relative to this one's upper left corner.
+    pub others: Vec<Output>,
 }
 
 impl Default for ScreenConfig {
@@ -86,6 +91,8 @@ impl Default for ScreenConfig {
             ..
         } = Setup::default();
         Self {
+            name: String::new(),
+            others: Vec::new(),
             size_mm: [screen.width_mm, screen.height_mm],
             size_px: [screen.width_px, screen.height_px],
             viewing_distance_mm,
@@ -231,6 +238,26 @@ impl Config {
             100.0,
             10_000.0,
         )?;
+        for other in &self.screen.others {
+            let key = format!("screen.others: {:?}: ", other.name);
+            for (side_px, side_mm) in other.size_px.into_iter().zip(other.size_mm) {
+                within(&format!("{key}size_px"), f64::from(side_px), 16.0, 65_536.0)?;
+                within(&format!("{key}size_mm"), side_mm, 30.0, 10_000.0)?;
+            }
+            for place_px in other.position_px {
+                within(&format!("{key}position_px"), f64::from(place_px), -65_536.0, 65_536.0)?;
+            }
+            let same = |name: &str| name == other.name;
+            if other.name.is_empty()
+                || same(&self.screen.name)
+                || self.screen.others.iter().filter(|o| same(&o.name)).count() > 1
+            {
+                return Err(format!(
+                    "screen.others: the name {:?} is empty or not the only one",
+                    other.name
+                ));
+            }
+        }
         let name = &self.profile.name;
         if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
             return Err(format!(
@@ -300,6 +327,15 @@ mod tests {
             ("[camera]\npixel_format = 'jpeg2'", "camera.pixel_format"),
             ("[screen]\nsize_mm = [0, 299]", "screen.size_mm = 0"),
             ("[screen]\nsize_mm = [531]", "size_mm"),
+            ("[[screen.others]]\nname = 'A'", "position_px"),
+            (
+                "[[screen.others]]\nname = 'A'\nposition_px = [0, 0]\nsize_px = [0, 9]\nsize_mm = [500, 300]",
+                "\"A\": size_px = 0",
+            ),
+            (
+                "[[screen.others]]\nname = ''\nposition_px = [0, 0]\nsize_px = [99, 99]\nsize_mm = [500, 300]",
+                "name \"\" is empty",
+            ),
             ("[clients]\npolicy = 'everyone'", "everyone"),
             ("[profile]\nname = '../../etc'", "profile.name"),
             ("[camera]\nwidth_px = -1\nheight_px = 3", "width_px"),

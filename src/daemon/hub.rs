@@ -19,6 +19,7 @@ use crate::bus::error::{Error, Result};
 use crate::bus::options::SessionOptions;
 use crate::bus::proxies::ClientFacts;
 use crate::clock::{Clock, MonotonicClock, Timestamp};
+use crate::outputs::{Layout, Placement};
 use crate::stats::Stats;
 
 /// Why the daemon ends.
@@ -35,7 +36,7 @@ pub enum Stop {
 }
 
 /// The manager's properties that tell of their changes.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     pub state: String,
     pub state_detail: String,
@@ -44,12 +45,15 @@ pub struct Facts {
     pub clients: Vec<ClientFacts>,
     /// `None` without a calibration.
     pub calibrated: Option<Shown>,
+    pub layout: Arc<Layout>,
 }
 
 /// A session, as the tracker sees it.
 #[derive(Debug)]
 pub struct Outlet {
     pub options: SessionOptions,
+    /// From the tracked monitor to the session's.
+    pub placement: Placement,
     pub pacer: Pacer,
     pub sequence: u64,
     /// Counts the session's movements.
@@ -66,6 +70,7 @@ pub struct Shared {
     pub camera_name: String,
     pub stats: Stats,
     pub calibrated: Option<Shown>,
+    pub layout: Arc<Layout>,
     /// Since when the tracking thread has been at its present frame; `None` while it waits for one.
     pub tracking_since: Option<Timestamp>,
     /// Since when no client has held anything.
@@ -86,7 +91,29 @@ impl Shared {
             camera_name: self.camera_name.clone(),
             clients: self.claims.clients(),
             calibrated: self.calibrated.clone(),
+            layout: Arc::clone(&self.layout),
         }
+    }
+
+    /// Monitors came, went or moved. A session whose monitor is gone keeps where it was.
+    pub fn set_layout(&mut self, layout: Layout) {
+        for outlet in self.sessions.values_mut() {
+            if let Some(placement) = layout.placement(outlet.options.output.as_deref()) {
+                outlet.placement = placement;
+            }
+        }
+        self.layout = Arc::new(layout);
+    }
+
+    /// From the tracked monitor to the one of that name, or to the primary one.
+    pub fn placement(&self, output: Option<&str>) -> Result<Placement> {
+        self.layout.placement(output).ok_or_else(|| {
+            Error::InvalidArgument(format!(
+                "there is no output {:?}; there are: {}",
+                output.unwrap_or_default(),
+                self.layout.names()
+            ))
+        })
     }
 
     /// Frames are tracked, or there is a good reason why not: what the watchdog wants to know.
@@ -132,7 +159,13 @@ pub struct Hub {
 
 impl Hub {
     /// The privacy switch stands as it is remembered.
-    pub fn new(memory: Memory, gate: Gate, calibrated: Option<Shown>, idle_exit: Option<Duration>) -> Self {
+    pub fn new(
+        memory: Memory,
+        gate: Gate,
+        calibrated: Option<Shown>,
+        layout: Layout,
+        idle_exit: Option<Duration>,
+    ) -> Self {
         let paused = memory.recall().paused;
         Self {
             shared: Mutex::new(Shared {
@@ -143,6 +176,7 @@ impl Hub {
                 camera_name: String::new(),
                 stats: Stats::default(),
                 calibrated,
+                layout: Arc::new(layout),
                 tracking_since: None,
                 unused_since: Some(MonotonicClock.now()),
                 stop: None,
@@ -241,10 +275,12 @@ impl Hub {
         exits: impl FnOnce(u64) -> Result<Exits>,
     ) -> Result<u64> {
         self.change(|shared, _| {
+            let placement = shared.placement(options.output.as_deref())?;
             let id = shared.claims.add(client, Purpose::Gaze, false)?;
             match exits(id) {
                 Ok(exits) => {
                     let outlet = Outlet {
+                        placement,
                         pacer: Pacer::new(options.max_rate_hz),
                         sequence: 0,
                         movements: 0,

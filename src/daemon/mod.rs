@@ -11,6 +11,7 @@
 
 mod capturing;
 mod claims;
+mod desktop;
 mod exits;
 mod hub;
 mod interfaces;
@@ -111,7 +112,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let name = remembered.profile.unwrap_or_else(|| config.profile.name.clone());
     load_profile(&mut live, &name);
     let idle_exit = (config.service.idle_exit_s > 0).then(|| Duration::from_secs(config.service.idle_exit_s.into()));
-    let hub = Arc::new(Hub::new(memory, Gate::new(&config.clients), live.shown(), idle_exit));
+    let hub = Arc::new(Hub::new(
+        memory,
+        Gate::new(&config.clients),
+        live.shown(),
+        desktop::configured(&config.screen),
+        idle_exit,
+    ));
     let live = Arc::new(Mutex::new(live));
     watching::watch_signals(Arc::clone(&hub))?;
     if config.service.pause_when_locked {
@@ -121,6 +128,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             .spawn(move || locking::follow(&hub))
             .context("cannot start a thread")?;
     }
+
+    desktop::follow(&hub, &config.screen)?;
 
     let (opener, synthetic_user) = opener(&arguments.source, &config.camera)?;
     let connection = connect(&hub, &live, synthetic_user)?;

@@ -11,6 +11,7 @@ use crate::bus::record::{Flags, HeadAngles, Record};
 use crate::clock::Timestamp;
 use crate::geometry::ScreenPoint;
 use crate::movement::{Event, Phase};
+use crate::outputs::Placement;
 
 /// What the tracker made of one frame, or of the time without one.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,8 +49,9 @@ pub struct Moved {
 
 impl Moved {
     /// The arguments of the signal `Movement`.
-    pub fn arguments(&self, sequence: u64) -> MovementArguments {
-        let Self { event, from, to } = self;
+    pub fn arguments(&self, sequence: u64, placement: &Placement) -> MovementArguments {
+        let event = &self.event;
+        let (from, to) = (placement.there(self.from), placement.there(self.to));
         let phase = match event.phase {
             Phase::Began => "began",
             Phase::Ended => "ended",
@@ -149,8 +151,6 @@ impl Reporter {
         }
         let base = Record {
             captured_ns: seen.captured.as_nanos(),
-            gaze_x: self.last_gaze.x,
-            gaze_y: self.last_gaze.y,
             error_radius: seen.error_radius,
             confidence: seen.confidence,
             flags: seen.flags | Flags::VALID.when(valid),
@@ -175,20 +175,26 @@ impl Reporter {
                     predicted
                 }
             };
-            let mut record = Record {
+            let gaze = outlet.placement.there(self.last_gaze);
+            let (forecast, error_radius, held) = match predicted {
+                Some(predicted) => (
+                    outlet.placement.there(predicted.point),
+                    predicted.error_radius,
+                    predicted.held,
+                ),
+                None => (gaze, base.error_radius, true),
+            };
+            let record = Record {
                 sequence: outlet.sequence,
                 target_ns: target.as_nanos(),
-                forecast_x: base.gaze_x,
-                forecast_y: base.gaze_y,
-                flags: base.flags | Flags::FORECAST_HELD.when(predicted.is_none()),
+                gaze_x: gaze.x,
+                gaze_y: gaze.y,
+                forecast_x: forecast.x,
+                forecast_y: forecast.y,
+                error_radius: outlet.placement.width_there(error_radius),
+                flags: base.flags | Flags::FORECAST_HELD.when(held),
                 ..base
             };
-            if let Some(predicted) = predicted {
-                record.forecast_x = predicted.point.x;
-                record.forecast_y = predicted.point.y;
-                record.error_radius = predicted.error_radius;
-                record.flags |= Flags::FORECAST_HELD.when(predicted.held);
-            }
             outlet.sequence += 1;
             batch.push(Delivery {
                 exits: Arc::clone(&outlet.exits),
@@ -203,8 +209,9 @@ impl Reporter {
 mod tests {
     use super::*;
     use crate::bus::options::{SessionOptions, Target};
-    use crate::config::ClientsConfig;
+    use crate::config::{ClientsConfig, ScreenConfig};
     use crate::daemon::claims::Client;
+    use crate::daemon::desktop;
     use crate::daemon::exits::test_exits;
     use crate::daemon::hub::Hub;
     use crate::daemon::memory::Memory;
@@ -242,7 +249,13 @@ mod tests {
     fn hub(targets: &[Target]) -> Hub {
         let folder = std::path::Path::new("/nonexistent");
         let gate = Gate::new(&ClientsConfig::default());
-        let hub = Hub::new(Memory::new(folder), gate, None, None);
+        let hub = Hub::new(
+            Memory::new(folder),
+            gate,
+            None,
+            desktop::configured(&ScreenConfig::default()),
+            None,
+        );
         for target in targets {
             let client = Client {
                 owner: ":1.1".into(),

@@ -81,7 +81,10 @@ pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>
         };
         while let Some(movement) = tracker.pop_movement() {
             for session in hub.lock().started_sessions() {
-                outbox.put_movement(Arc::clone(&session.exits), movement.arguments(session.movements));
+                outbox.put_movement(
+                    Arc::clone(&session.exits),
+                    movement.arguments(session.movements, &session.placement),
+                );
                 session.movements += 1;
             }
         }

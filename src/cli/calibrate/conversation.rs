@@ -45,7 +45,7 @@ pub struct Conversation {
 impl Conversation {
     /// Asks the service for the camera. The first point is not shown before [`Conversation::start`].
     pub fn begin(client: &Client, output: Option<&str>) -> anyhow::Result<Self> {
-        let calibration = client.calibration()?;
+        let calibration = client.calibration(output)?;
         let session = client.session(&SessionOptions {
             app_name: "gazectl calibrate".to_owned(),
             output: output.map(str::to_owned),

@@ -10,7 +10,7 @@ use zbus::message::Header;
 use zbus::zvariant::{OwnedFd, Value};
 use zbus::{ObjectServer, interface};
 
-use super::control::announce_profiles;
+use super::control::{announce_profiles, on_screen};
 use super::{release, sender};
 use crate::bus::error::{Error, Result};
 use crate::calibration::gathering::{Gathered, Gathering, gather, measure};
@@ -19,11 +19,14 @@ use crate::daemon::hub::Hub;
 use crate::daemon::live::{Live, Shown};
 use crate::daemon::readers;
 use crate::geometry::ScreenPoint;
+use crate::outputs::Placement;
 
 pub struct Calibration {
     hub: Arc<Hub>,
     live: Arc<Mutex<Live>>,
     id: u64,
+    /// From the tracked monitor to the one that points are shown on.
+    placement: Placement,
     gathering: Mutex<Gathering>,
 }
 
@@ -31,11 +34,12 @@ impl Calibration {
     /// Nobody looks at one point for longer; the daemon remembers no more than that.
     const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
-    pub fn new(hub: Arc<Hub>, live: Arc<Mutex<Live>>, id: u64) -> Self {
+    pub fn new(hub: Arc<Hub>, live: Arc<Mutex<Live>>, id: u64, placement: Placement) -> Self {
         Self {
             hub,
             live,
             id,
+            placement,
             gathering: Mutex::default(),
         }
     }
@@ -54,12 +58,7 @@ impl Calibration {
 
     /// The frames of the time that a point was looked at.
     fn look(&self, x: f64, y: f64, from_ns: u64, to_ns: u64) -> Result<(ScreenPoint, Gathered)> {
-        let point = ScreenPoint::new(x, y);
-        if !(0.0..=1.0).contains(&x) || !(0.0..=1.0).contains(&y) {
-            return Err(Error::InvalidArgument(format!(
-                "the point ({x}, {y}) is not on the screen: both must be from 0 to 1"
-            )));
-        }
+        let point = self.placement.here(on_screen(x, y)?);
         let (from, to) = (Timestamp::from_nanos(from_ns), Timestamp::from_nanos(to_ns));
         if to <= from || to.saturating_since(from) > Self::LONGEST_LOOK {
             return Err(Error::InvalidArgument(format!(

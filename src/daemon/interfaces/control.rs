@@ -34,6 +34,11 @@ impl Control {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A point on the primary monitor, as a place on the tracked one.
+    fn on_screen(&self, x: f64, y: f64) -> Result<ScreenPoint> {
+        Ok(self.hub.lock().placement(None)?.here(on_screen(x, y)?))
+    }
+
     /// Makes `Profile` and `Calibration` tell of the profile in use, and remembers it.
     fn adopt(&self, shown: Option<Shown>) -> Result<()> {
         let name = shown.as_ref().map(|shown| shown.profile.clone());
@@ -84,7 +89,7 @@ impl Control {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<()> {
         admit(&self.hub, connection, &header).await?;
-        let (point, when) = (on_screen(x, y)?, Timestamp::from_nanos(when_ns));
+        let (point, when) = (self.on_screen(x, y)?, Timestamp::from_nanos(when_ns));
         self.live().recenter(point, when).map_err(Error::NotNow)
     }
 
@@ -99,7 +104,7 @@ impl Control {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<()> {
         admit(&self.hub, connection, &header).await?;
-        let (point, when) = (on_screen(x, y)?, Timestamp::from_nanos(when_ns));
+        let (point, when) = (self.on_screen(x, y)?, Timestamp::from_nanos(when_ns));
         self.live().add_click(point, when).map_err(Error::NotNow)
     }
 
@@ -148,7 +153,7 @@ impl Control {
     }
 
     /// Begins a calibration and tells its object. One runs at a time; it is aborted when the calling program vanishes.
-    /// The camera is open meanwhile. Options: app-name s.
+    /// The camera is open meanwhile. Options: app-name s, output s (the monitor that points are shown on, default primary).
     #[zbus(out_args("calibration"))]
     async fn begin_calibration(
         &self,
@@ -163,6 +168,8 @@ impl Control {
             app_name: get(&options, "app-name")?.unwrap_or_default(),
             process_id: 0,
         };
+        let output: Option<String> = get(&options, "output")?;
+        let placement = self.hub.lock().placement(output.as_deref())?;
         let id = self.hub.change(|shared, _| {
             if shared.claims.any_for(Purpose::Calibration) {
                 return Err(Error::NotNow("another calibration is running; end it first".into()));
@@ -171,7 +178,7 @@ impl Control {
         })?;
         let server = connection.object_server();
         let path = OwnedObjectPath::try_from(format!("{CALIBRATION_PATH_PREFIX}{id}")).map_err(zbus::Error::from)?;
-        let object = Calibration::new(Arc::clone(&self.hub), Arc::clone(&self.live), id);
+        let object = Calibration::new(Arc::clone(&self.hub), Arc::clone(&self.live), id, placement);
         server.at(&path, object).await?;
         match process_id(connection, owner).await {
             Ok(process_id) => {
@@ -250,7 +257,8 @@ impl Control {
     }
 }
 
-fn on_screen(x: f64, y: f64) -> Result<ScreenPoint> {
+/// A point within 0 and 1.
+pub fn on_screen(x: f64, y: f64) -> Result<ScreenPoint> {
     if (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y) {
         return Ok(ScreenPoint::new(x, y));
     }

@@ -16,6 +16,7 @@ use crate::bus::proxies::ClientFacts;
 use crate::daemon::claims::Client;
 use crate::daemon::exits::Exits;
 use crate::daemon::hub::{Facts, Hub};
+use crate::outputs::Output;
 
 pub struct Manager {
     hub: Arc<Hub>,
@@ -123,6 +124,13 @@ impl Manager {
         quality(&self.facts())
     }
 
+    /// The monitors that sessions can ask for: name s, primary b, x i, y i, width u, height u (on the desktop, in its pixels),
+    /// width-mm d, height-mm d (0 where nobody knows).
+    #[zbus(property)]
+    fn outputs(&self) -> Vec<HashMap<String, Value<'static>>> {
+        monitors(&self.facts())
+    }
+
     /// Frames a second that are looked at; 0 while none come.
     #[zbus(property(emits_changed_signal = "false"))]
     fn frame_rate_hz(&self) -> f64 {
@@ -159,6 +167,15 @@ fn quality(facts: &Facts) -> HashMap<String, Value<'static>> {
     ])
 }
 
+fn monitors(facts: &Facts) -> Vec<HashMap<String, Value<'static>>> {
+    let layout = &facts.layout;
+    let entry = |(index, output): (usize, &Output)| {
+        let facts = output.to_bus(index == 0).into_iter();
+        facts.map(|(name, value)| (name.to_owned(), value)).collect()
+    };
+    layout.all().enumerate().map(entry).collect()
+}
+
 /// Tells every client what changed from `old` to `new`, in one signal.
 pub async fn announce(connection: &Connection, old: &Facts, new: &Facts) -> Result<()> {
     let mut changed: HashMap<&str, Value<'_>> = HashMap::new();
@@ -180,6 +197,9 @@ pub async fn announce(connection: &Connection, old: &Facts, new: &Facts) -> Resu
     if old.calibrated != new.calibrated {
         changed.insert("Profile", profile_name(new).into());
         changed.insert("Calibration", quality(new).into());
+    }
+    if old.layout != new.layout {
+        changed.insert("Outputs", monitors(new).into());
     }
     if changed.is_empty() {
         return Ok(());
