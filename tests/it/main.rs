@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod desk;
 mod foreign;
+mod foveated;
 mod outputs;
 mod plot;
 mod policy;

@@ -92,6 +92,11 @@ impl<'a> Canvas<'a> {
         self.scale as f32
     }
 
+    /// All pixels, `0x00RRGGBB`, row by row.
+    pub fn pixels(&mut self) -> &mut [u32] {
+        self.pixels
+    }
+
     pub fn fill(&mut self, colour: Colour) {
         self.pixels.fill(packed(colour));
     }
