@@ -1,7 +1,9 @@
-//! A bounded queue between the thread that reads the bus and the caller; the oldest gives way.
+//! A bounded queue between the thread that reads the bus and the caller, who waits for it or is woken up; the oldest gives
+//! way.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -9,6 +11,8 @@ struct Queue<T> {
     waiting: VecDeque<T>,
     dropped: u64,
     ended: bool,
+    /// The asynchronous caller that waits.
+    waker: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -35,6 +39,7 @@ impl<T> Inbox<T> {
                 waiting: VecDeque::new(),
                 dropped: 0,
                 ended: false,
+                waker: None,
             }),
             changed: Condvar::new(),
         }
@@ -47,8 +52,12 @@ impl<T> Inbox<T> {
             queue.dropped += 1;
         }
         queue.waiting.push_back(value);
+        let waker = queue.waker.take();
         drop(queue);
         self.changed.notify_one();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     pub fn take(&self, timeout: Duration) -> Taken<T> {
@@ -68,8 +77,27 @@ impl<T> Inbox<T> {
     }
 
     pub fn end(&self) {
-        self.lock().ended = true;
+        let mut queue = self.lock();
+        queue.ended = true;
+        let waker = queue.waker.take();
+        drop(queue);
         self.changed.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The next value, `None` at the end; the task is woken up when there is one.
+    pub fn poll_take(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut queue = self.lock();
+        match queue.waiting.pop_front() {
+            Some(value) => Poll::Ready(Some(value)),
+            None if queue.ended => Poll::Ready(None),
+            None => {
+                queue.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<T>> {
@@ -87,6 +115,21 @@ mod tests {
         (0..Inbox::<usize>::ROOM + 3).for_each(|n| inbox.put(n));
         assert_eq!(inbox.dropped(), 3);
         assert_eq!(inbox.take(Duration::ZERO), Taken::Value(3));
+    }
+
+    #[test]
+    fn a_waiting_task_is_woken_by_a_value_and_by_the_end() {
+        let inbox = std::sync::Arc::new(Inbox::new());
+        let filler = std::sync::Arc::clone(&inbox);
+        let filling = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            filler.put(1);
+            std::thread::sleep(Duration::from_millis(20));
+            filler.end();
+        });
+        let take = || zbus::block_on(std::future::poll_fn(|context| inbox.poll_take(context)));
+        assert_eq!((take(), take(), take()), (Some(1), None, None));
+        filling.join().expect("no panic");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A small blocking client: sessions that deliver records. Builds without any feature of the crate.
+//! A small client: sessions that deliver records, blocking here and for any executor in [`AsyncClient`]. Builds without any
+//! feature of the crate.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -17,13 +18,17 @@
 //! # }
 //! ```
 
+mod asynchronous;
 mod inbox;
 mod session;
 mod stream;
 
-use zbus::blocking::Connection;
-use zbus::zvariant::OwnedFd;
+use std::collections::HashMap;
 
+use zbus::blocking::Connection;
+use zbus::zvariant::{OwnedFd, OwnedValue};
+
+pub use self::asynchronous::{AsyncClient, AsyncSession};
 pub use self::session::{Received, Sample, Session};
 pub use self::stream::{Stream, StreamError};
 pub use crate::bus::memory_file::{MemoryFileReader, NotAMemoryFile};
@@ -129,10 +134,7 @@ impl Client {
 
     /// The desktop's monitors, the primary one first.
     pub fn outputs(&self) -> Result<Vec<Output>, ClientError> {
-        let told = self.manager()?.outputs()?;
-        let mut outputs: Vec<_> = told.iter().filter_map(Output::from_bus).collect();
-        outputs.sort_by_key(|(_, primary)| !primary);
-        Ok(outputs.into_iter().map(|(output, _)| output).collect())
+        Ok(primary_first(&self.manager()?.outputs()?))
     }
 
     /// Makes a session; it has to be started.
@@ -156,4 +158,11 @@ impl Client {
         let options = [("app-name", app_name.into()), ("what", what.into())];
         Ok(self.control()?.open_frames(options.into())?)
     }
+}
+
+/// The property `Outputs`, read.
+fn primary_first(told: &[HashMap<String, OwnedValue>]) -> Vec<Output> {
+    let mut outputs: Vec<_> = told.iter().filter_map(Output::from_bus).collect();
+    outputs.sort_by_key(|(_, primary)| !primary);
+    outputs.into_iter().map(|(output, _)| output).collect()
 }

@@ -46,14 +46,7 @@ pub struct Session {
 impl Session {
     pub(super) fn new(connection: &Connection, path: OwnedObjectPath) -> Result<Self, ClientError> {
         let bus = DBusProxy::new(connection)?;
-        // The end of the daemon is the one thing that is not addressed to this client.
-        let vanishing = zbus::MatchRule::builder()
-            .msg_type(Type::Signal)
-            .sender("org.freedesktop.DBus")?
-            .member("NameOwnerChanged")?
-            .arg(0, BUS_NAME)?
-            .build();
-        bus.add_match_rule(vanishing).map_err(zbus::Error::from)?;
+        bus.add_match_rule(vanishing()?).map_err(zbus::Error::from)?;
         let daemon = bus
             .get_name_owner(BusName::try_from(BUS_NAME).map_err(zbus::Error::from)?)
             .map_err(zbus::Error::from)?;
@@ -61,19 +54,7 @@ impl Session {
             .path(path.clone())?
             .cache_properties(zbus::proxy::CacheProperties::No)
             .build()?;
-        let inbox = Arc::new(Inbox::new());
-        let closed = Arc::new(AtomicBool::new(false));
-        let reader = Reader {
-            daemon,
-            path,
-            inbox: Arc::clone(&inbox),
-            closed: Arc::clone(&closed),
-        };
-        let messages = MessageIterator::from(connection);
-        std::thread::Builder::new()
-            .name("gazed-session".into())
-            .spawn(move || reader.read(messages))
-            .map_err(ClientError::Thread)?;
+        let Reading { inbox, closed } = Reading::begin(connection, daemon, path)?;
         Ok(Self { proxy, inbox, closed })
     }
 
@@ -125,6 +106,47 @@ impl Drop for Session {
         // The answer, an error too, wakes the reader up, which then ends.
         self.closed.store(true, Ordering::Relaxed);
         let _ = self.proxy.close();
+    }
+}
+
+/// The end of the daemon: the one thing that is not addressed to its clients.
+pub(super) fn vanishing() -> zbus::Result<zbus::MatchRule<'static>> {
+    let rule = zbus::MatchRule::builder()
+        .msg_type(Type::Signal)
+        .sender("org.freedesktop.DBus")?
+        .member("NameOwnerChanged")?;
+    Ok(rule.arg(0, BUS_NAME)?.build())
+}
+
+/// A thread that reads a session's signals as they come, so that a caller who is busy holds nobody up.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub inbox: Arc<Inbox<Sample>>,
+    /// To be set, and followed by any message, when no more is wanted.
+    pub closed: Arc<AtomicBool>,
+}
+
+impl Reading {
+    /// `daemon` is the unique name that the session's signals come from.
+    pub(super) fn begin(
+        connection: &Connection,
+        daemon: OwnedUniqueName,
+        path: OwnedObjectPath,
+    ) -> Result<Self, ClientError> {
+        let inbox = Arc::new(Inbox::new());
+        let closed = Arc::new(AtomicBool::new(false));
+        let reader = Reader {
+            daemon,
+            path,
+            inbox: Arc::clone(&inbox),
+            closed: Arc::clone(&closed),
+        };
+        let messages = MessageIterator::from(connection);
+        std::thread::Builder::new()
+            .name("gazed-session".into())
+            .spawn(move || reader.read(messages))
+            .map_err(ClientError::Thread)?;
+        Ok(Self { inbox, closed })
     }
 }
 

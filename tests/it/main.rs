@@ -4,6 +4,7 @@ mod bridge;
 mod bus;
 mod calibrate;
 mod cli;
+mod client;
 mod config;
 mod desk;
 mod foreign;
