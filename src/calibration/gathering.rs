@@ -2,6 +2,7 @@
 //! The daemon's conversation and recordings go through it alike.
 
 use super::profile::Profile;
+use super::quality::{Answers, Quality};
 use super::{Features, Fit, FitError, Mapping, Sample};
 use crate::geometry::{Screen, ScreenPoint, Setup, VisualAngle};
 use crate::tracking::Absence;
@@ -89,34 +90,6 @@ pub fn drift(mapping: &Mapping, target: ScreenPoint, frames: &[Features], setup:
     )
 }
 
-/// How far the gaze is from a point that is looked at, and how it scatters.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Quality {
-    /// The distance between the point and the middle of the gaze (accuracy).
-    pub error_deg: f64,
-    /// RMS between consecutive samples (precision); 0 where no two samples follow each other.
-    pub precision_deg: f64,
-}
-
-/// Measures a mapping on frames that it was not made from.
-pub fn measure(mapping: &Mapping, target: ScreenPoint, frames: &[Features], setup: &Setup) -> Quality {
-    let angles: Vec<VisualAngle> = frames.iter().map(|features| angle(mapping, features, setup)).collect();
-    let count = angles.len().max(1) as f64;
-    let mean = VisualAngle::new(
-        angles.iter().map(|angle| angle.x_deg).sum::<f64>() / count,
-        angles.iter().map(|angle| angle.y_deg).sum::<f64>() / count,
-    );
-    let distance_mm = frames.iter().map(|features| features.eyes_mm[2]).sum::<f64>() / count;
-    let squares: f64 = angles
-        .windows(2)
-        .map(|pair| pair[0].distance_deg(pair[1]).powi(2))
-        .sum();
-    Quality {
-        error_deg: mean.distance_deg(setup.screen.visual_angle(target, distance_mm)),
-        precision_deg: (squares / (count - 1.0).max(1.0)).sqrt(),
-    }
-}
-
 /// One point and the frames that show somebody looking at it.
 #[derive(Clone, Debug)]
 struct Target {
@@ -163,49 +136,68 @@ impl Gathering {
         Self::samples_of(self.targets.iter())
     }
 
+    /// From the eyes to the screen, the mean over all frames; `None` while there are none.
+    pub fn distance_mm(&self) -> Option<f64> {
+        let frames = || self.targets.iter().flat_map(|target| &target.frames);
+        let count = frames().count();
+        (count > 0).then(|| frames().map(|features| features.eyes_mm[2]).sum::<f64>() / count as f64)
+    }
+
     pub fn fitted(&self) -> Option<&Fitted> {
         self.fitted.as_ref()
     }
 
+    /// The points of samples that were gathered before, as in a profile.
+    pub fn of_samples(samples: &[Sample]) -> Self {
+        let runs = samples.chunk_by(|a, b| a.target == b.target);
+        let targets = runs.filter_map(|run| {
+            Some(Target {
+                at: run.first()?.target,
+                frames: run.iter().map(|sample| sample.features).collect(),
+            })
+        });
+        Self {
+            targets: targets.collect(),
+            fitted: None,
+        }
+    }
+
     /// Fits all points, and measures the fit at each point by one that was made without it.
     pub fn fit(&mut self, setup: &Setup) -> Result<&Fitted, FitError> {
-        let all = fit(&self.samples(), setup)?;
-        let (mut held_out, mut count) = (0.0, 0_u32);
-        for fold in 0..Self::FOLDS.min(self.targets.len()) {
-            let is_left_out = |index: usize| index % Self::FOLDS == fold;
-            let of = |left_out: bool| {
-                let chosen = self.targets.iter().enumerate();
-                chosen
-                    .filter(move |(index, _)| is_left_out(*index) == left_out)
-                    .map(|(_, target)| target)
-            };
-            // Too few other points say nothing about these.
-            if let Ok(mapping) = fit(&Self::samples_of(of(false)), setup) {
-                for target in of(true) {
-                    held_out += measure(&mapping, target.at, &target.frames, setup).error_deg;
-                    count += 1;
-                }
-            }
-        }
-        if count == 0 {
+        let mapping = fit(&self.samples(), setup)?;
+        let held_out = self.held_out(setup);
+        if held_out.is_empty() {
             return Err(FitError::TooFew {
                 found: self.targets.len(),
                 least: super::LEAST_SAMPLES,
             });
         }
-        // A single frame has no neighbour to scatter from.
-        let several = self.targets.iter().filter(|target| target.frames.len() > 1);
-        let scatter: Vec<f64> = several
-            .map(|target| measure(&all, target.at, &target.frames, setup).precision_deg)
-            .collect();
+        let answers = |target: &Target| Answers::of(&mapping, target.at, &target.frames, setup);
+        let own: Vec<Answers> = self.targets.iter().map(answers).collect();
         Ok(self.fitted.insert(Fitted {
-            mapping: all,
-            quality: Quality {
-                error_deg: held_out / f64::from(count),
-                // Summed from +0, for an empty sum is -0.
-                precision_deg: scatter.iter().fold(0.0, |sum, deg| sum + deg) / scatter.len().max(1) as f64,
-            },
+            quality: Quality::mean(&held_out, &own),
+            mapping,
         }))
+    }
+
+    /// What fits answer that were made without the point they are asked for. Points without which there is no fit are
+    /// missing.
+    pub fn held_out(&self, setup: &Setup) -> Vec<Answers> {
+        let mut held_out = Vec::with_capacity(self.targets.len());
+        let (count, folds) = (self.targets.len(), Self::FOLDS.min(self.targets.len()));
+        for fold in 0..folds {
+            // Points that follow each other stay together: what is next to a point in time says too much about it.
+            let of = |left_out: bool| {
+                let chosen = self.targets.iter().enumerate();
+                chosen
+                    .filter(move |(index, _)| (index * folds / count == fold) == left_out)
+                    .map(|(_, target)| target)
+            };
+            if let Ok(mapping) = fit(&Self::samples_of(of(false)), setup) {
+                held_out.extend(of(true).map(|target| Answers::of(&mapping, target.at, &target.frames, setup)));
+            }
+        }
+        held_out
     }
 
     /// What is to be kept of the last fit; `None` before [`Gathering::fit`]. `date` is for people only (RFC 3339).
@@ -244,6 +236,7 @@ fn fit(samples: &[Sample], setup: &Setup) -> Result<Mapping, FitError> {
 mod tests {
     use super::*;
     use crate::calibration::features::COUNT;
+    use crate::calibration::quality::measure;
 
     /// Somebody whose eyes turn a fifth more than geometry thinks, looking at a point.
     fn look(x: f64, y: f64, noise: f64) -> Features {

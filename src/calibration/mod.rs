@@ -4,6 +4,7 @@ pub mod drift;
 pub mod features;
 pub mod gathering;
 pub mod profile;
+pub mod quality;
 mod regression;
 
 use nalgebra::Vector2;

@@ -18,15 +18,18 @@ mod doctor;
 mod evaluate;
 mod forecast;
 mod forecast_bench;
+mod looks;
 mod output;
 mod plot;
 mod preview;
 mod profiles;
 mod recenter;
 mod record;
+mod report;
 mod samples;
 mod session;
 mod shell;
+mod sight;
 mod status;
 mod synthesize;
 mod synthetic_user;
@@ -62,6 +65,7 @@ enum Command {
     Preview(preview::Args),
     Recenter(recenter::Args),
     Record(record::Args),
+    Report(report::Args),
     Forecast(forecast::Args),
     ForecastBench(forecast_bench::Args),
     Synthesize(synthesize::Args),
@@ -90,6 +94,7 @@ impl Command {
             Self::Preview(args) => preview::run(args),
             Self::Recenter(args) => recenter::run(args, out),
             Self::Record(args) => record::run(args, out),
+            Self::Report(args) => report::run(args, out),
             Self::Forecast(args) => forecast::run(args, out),
             Self::ForecastBench(args) => forecast_bench::run(args, out),
             Self::Synthesize(args) => synthesize::run(args, out),

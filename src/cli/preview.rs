@@ -1,18 +1,16 @@
 //! `gazectl preview`: a window with the camera's picture and what is found in it.
 
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
 use super::duration;
+use super::sight::{Frames, PATCH_SHAPE, PUPIL, View, draw_eye};
 use super::window::{Area, Canvas, Colour, Flow, Gray, Input, Scene, Size, WindowOptions, fitted, show};
-use crate::bus::frames::{FrameHeader, read_frame};
+use crate::bus::frames::FrameHeader;
 use crate::client::Client;
 use crate::geometry::PointPx;
-use crate::latest::{Latest, Taken};
+use crate::latest::Taken;
 
 /// Shows the camera's picture with landmarks, both eyes and the gaze, until q is pressed.
 ///
@@ -26,19 +24,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let client = Client::connect()?;
-    let mut stream = UnixStream::from(std::os::fd::OwnedFd::from(client.frames("gazectl preview", "preview")?));
-    let newest = Arc::new(Latest::default());
-    let reader = {
-        let newest = Arc::clone(&newest);
-        // It ends with the stream, which ends with the process.
-        thread::Builder::new().name("frames".to_owned()).spawn(move || {
-            let result = read_all(&mut stream, &newest);
-            newest.close();
-            result
-        })?
-    };
     let preview = Preview {
-        newest,
+        frames: Frames::read(client.frames("gazectl preview", "preview")?.into())?,
         shown: None,
         arrivals: Vec::new(),
         end: args.seconds.map(|seconds| Instant::now() + seconds),
@@ -48,24 +35,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         title: "gazed preview",
         size: Size::Points(1000.0, 560.0),
         output: None,
+        pointer: true,
     };
-    if show(options, preview)?.ended {
-        if let Ok(result) = reader.join() {
-            result.context("the frames from gazed broke off")?;
-        }
+    let preview = show(options, preview)?;
+    if preview.ended {
+        preview.frames.ended().context("the frames from gazed broke off")?;
         bail!("gazed ended the preview: it, or the camera, is gone");
-    }
-    Ok(())
-}
-
-fn read_all(stream: &mut UnixStream, newest: &Latest<(FrameHeader, Vec<u8>)>) -> std::io::Result<()> {
-    let mut pixels = Vec::new();
-    while let Some(header) = read_frame(stream, &mut pixels)? {
-        // The frame that nobody looked at lends its memory to the next one.
-        pixels = match newest.put((header, std::mem::take(&mut pixels))) {
-            Some((_, unseen)) => unseen,
-            None => Vec::new(),
-        };
     }
     Ok(())
 }
@@ -75,21 +50,17 @@ const PANEL: Colour = Colour::new(48, 50, 56);
 const INK: Colour = Colour::new(225, 226, 228);
 const FAINT: Colour = Colour::new(140, 143, 150);
 const LANDMARK: Colour = Colour::new(255, 196, 64);
-const PUPIL: Colour = Colour::new(84, 220, 120);
 const FACE: Colour = Colour::new(90, 150, 255);
 const WARNING: Colour = Colour::new(240, 120, 90);
 
 /// Width of the column beside the picture, in points.
 const COLUMN: f32 = 330.0;
 const GAP: f32 = 12.0;
-/// An eye patch shows this many widths of the eye, and is this high for its width.
-const PATCH_WIDTHS: f32 = 1.7;
-const PATCH_SHAPE: f32 = 0.5;
 /// Height over width of the screen on the little map. The bus does not tell the monitor's shape.
 const SCREEN_SHAPE: f32 = 9.0 / 16.0;
 
 struct Preview {
-    newest: Arc<Latest<(FrameHeader, Vec<u8>)>>,
+    frames: Frames,
     shown: Option<(FrameHeader, Vec<u8>)>,
     /// When frames came in the last second.
     arrivals: Vec<Instant>,
@@ -100,7 +71,7 @@ struct Preview {
 
 impl Scene for Preview {
     fn draw(&mut self, canvas: &mut Canvas<'_>) -> Flow {
-        match self.newest.take(Duration::ZERO) {
+        match self.frames.newest() {
             Taken::Value(frame) => {
                 self.shown = Some(frame);
                 self.arrivals.push(Instant::now());
@@ -172,15 +143,7 @@ fn draw_frame(canvas: &mut Canvas<'_>, header: &FrameHeader, pixels: &[u8], rate
             width: patch_width,
             height: patch_width * PATCH_SHAPE,
         };
-        canvas.block(to, PANEL);
-        if let Some(from) = eye_area(header, side) {
-            canvas.picture(picture, from, to);
-            let eye = if side == "left" { header.left } else { header.right };
-            if let Some(eye) = eye {
-                let pupil = View { from, to }.place(eye.pupil_px);
-                canvas.cross(pupil, 7.0 * scale, 1.5 * scale, PUPIL);
-            }
-        }
+        draw_eye(canvas, header, pixels, side, to);
         let below = PointPx::new(x + patch_width / 2.0, to.y + to.height + 4.0 * scale);
         canvas.text(name, below, 1, true, FAINT);
     }
@@ -199,23 +162,6 @@ fn draw_frame(canvas: &mut Canvas<'_>, header: &FrameHeader, pixels: &[u8], rate
     }
 }
 
-/// A part of the picture and where on the canvas it is shown.
-#[derive(Clone, Copy)]
-struct View {
-    from: Area,
-    to: Area,
-}
-
-impl View {
-    /// Where a place in the picture is on the canvas. In both (0, 0) is the centre of a pixel.
-    fn place(&self, [x, y]: [f32; 2]) -> PointPx {
-        PointPx::new(
-            self.to.x + (x + 0.5 - self.from.x) / self.from.width * self.to.width - 0.5,
-            self.to.y + (y + 0.5 - self.from.y) / self.from.height * self.to.height - 0.5,
-        )
-    }
-}
-
 fn mark(canvas: &mut Canvas<'_>, header: &FrameHeader, view: View) {
     let scale = canvas.scale();
     if let Some([x, y, width, height]) = header.face_px {
@@ -228,20 +174,6 @@ fn mark(canvas: &mut Canvas<'_>, header: &FrameHeader, view: View) {
     for eye in [header.left, header.right].into_iter().flatten() {
         canvas.ring(view.place(eye.pupil_px), 4.0 * scale, 1.5 * scale, PUPIL);
     }
-}
-
-/// The part of the picture that shows an eye; `None` where it is not known.
-fn eye_area(header: &FrameHeader, side: &str) -> Option<Area> {
-    let corner = |end: &str| header.landmarks_px.get(&format!("{side}_{end}"));
-    let (outer, inner) = (corner("outer")?, corner("inner")?);
-    let width = (outer[0] - inner[0]).hypot(outer[1] - inner[1]) * PATCH_WIDTHS;
-    let height = width * PATCH_SHAPE;
-    (width > 1.0).then(|| Area {
-        x: (outer[0] + inner[0]) / 2.0 - width / 2.0,
-        y: (outer[1] + inner[1]) / 2.0 - height / 2.0,
-        width,
-        height,
-    })
 }
 
 fn draw_map(canvas: &mut Canvas<'_>, header: &FrameHeader, map: Area) {
@@ -283,58 +215,8 @@ fn facts(header: &FrameHeader, rate: usize) -> Vec<(String, Colour)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::bus::frames::EyeFacts;
-
-    #[test]
-    fn marks_stand_on_what_they_mark() {
-        // A picture with one bright pixel where the left pupil is said to be.
-        let (width, height) = (160_u32, 120_u32);
-        let mut pixels = vec![0_u8; (width * height) as usize];
-        pixels[(50 * width + 110) as usize] = 255;
-        let header = FrameHeader {
-            width_px: width,
-            height_px: height,
-            left: Some(EyeFacts {
-                pupil_px: [110.0, 50.0],
-                openness: 1.0,
-            }),
-            landmarks_px: BTreeMap::from([
-                ("left_outer".to_owned(), [122.0, 50.0]),
-                ("left_inner".to_owned(), [98.0, 50.0]),
-            ]),
-            ..FrameHeader::default()
-        };
-        let from = eye_area(&header, "left").expect("both corners are known");
-        let to = Area {
-            x: 30.0,
-            y: 40.0,
-            width: 408.0,
-            height: 204.0,
-        };
-        let mut shown = vec![0; 640 * 480];
-        let mut canvas = Canvas::new(&mut shown, 640, 480, 1);
-        let picture = Gray {
-            width,
-            height,
-            pixels: &pixels,
-        };
-        canvas.picture(picture, from, to);
-        let (mut x, mut y, mut count) = (0.0, 0.0, 0.0);
-        for (index, pixel) in shown.iter().enumerate().filter(|(_, pixel)| **pixel > 0) {
-            assert_eq!(*pixel, 0xff_ffff);
-            (x, y, count) = (x + (index % 640) as f32, y + (index / 640) as f32, count + 1.0);
-        }
-        let place = View { from, to }.place([110.0, 50.0]);
-        assert!(
-            (x / count - place.x).abs() < 0.6 && (y / count - place.y).abs() < 0.6,
-            "{} {place:?}",
-            x / count
-        );
-        assert_eq!(eye_area(&header, "right"), None);
-    }
 
     #[test]
     fn any_header_can_be_drawn() {

@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::reporting::{Moved, Observation, Predicted};
 use super::tracking::Tracker;
+use super::view::View;
 use crate::bus::frames::{EyeFacts, FrameHeader, HeadFacts};
 use crate::bus::record::{Flags, HeadAngles};
 use crate::calibration::drift::{Drift, wanted_by_click};
@@ -33,44 +34,6 @@ use crate::tracking::Absence;
 struct Glimpse {
     captured: Timestamp,
     features: Result<Features, Absence>,
-}
-
-/// What is known about the picture, for a person who wants to be seen well.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct View {
-    pub face_visible: bool,
-    /// Mean of the whole picture, 0..1.
-    pub brightness: f64,
-    /// From the eyes to the screen.
-    pub distance_mm: Option<f64>,
-}
-
-impl View {
-    /// Darker pictures than this are mostly noise.
-    const DARK: f64 = 0.12;
-    /// Brighter ones have burnt out.
-    const BRIGHT: f64 = 0.92;
-    /// Further away an eye is too small in a webcam's picture, nearer the face does not fit into it.
-    const FAR_MM: f64 = 1000.0;
-    const NEAR_MM: f64 = 300.0;
-
-    /// What would help the camera; empty where nothing would.
-    pub fn advice(&self) -> &'static str {
-        if self.brightness < Self::DARK {
-            return "It is too dark: put more light on the face.";
-        }
-        if self.brightness > Self::BRIGHT {
-            return "It is too bright: turn the camera away from the light.";
-        }
-        if !self.face_visible {
-            return "No face is in view: sit in front of the camera.";
-        }
-        match self.distance_mm {
-            Some(distance) if distance > Self::FAR_MM => "Sit closer to the camera.",
-            Some(distance) if distance < Self::NEAR_MM => "Sit further from the camera.",
-            _ => "",
-        }
-    }
 }
 
 /// The calibration in use, as the properties `Profile` and `Calibration` show it.
@@ -324,11 +287,12 @@ impl Tracker for Live {
                 None => Err(estimate.absence.unwrap_or(Absence::LowConfidence)),
             },
         });
-        self.view = View {
-            face_visible: self.pipeline.face_and_eyes().is_some(),
-            brightness: f64::from(frame.image.mean_brightness()) / 255.0,
-            distance_mm: estimate.head.and_then(|head| head.distance_mm),
-        };
+        let distance_mm = estimate.head.and_then(|head| head.distance_mm);
+        self.view = View::of(
+            &frame.image,
+            self.pipeline.face_and_eyes().map(|(face, _)| face),
+            distance_mm,
+        );
         self.last = Some(estimate);
         self.last_captured = Some(frame.captured);
         self.observation(&estimate, frame.captured, frame.captured)

@@ -27,6 +27,7 @@ mod readers;
 mod reporting;
 mod supervisor;
 mod tracking;
+mod view;
 mod watching;
 
 use std::path::PathBuf;

@@ -196,3 +196,18 @@ fn the_synthetic_user_is_calibrated_from_outside() {
     let left: Value = serde_json::from_str(&said.stdout).expect("JSON");
     assert_eq!((said.code, &left["profiles"]), (Some(0), &serde_json::json!([])));
 }
+
+/// The service's advice to somebody who sits down in a way that the synthetic user's parameters describe.
+fn advice(parameters: &str, word: &str) {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed(&format!("synthetic:seed=3,fps=10,width=480,height=360{parameters}"));
+    let calibration = desk.client().calibration().expect("begins");
+    crate::desk::eventually(word, || calibration.advice().expect("a property").contains(word));
+}
+
+#[test]
+fn whoever_sits_badly_is_told_before_it_begins() {
+    advice(",user=absent", "No face");
+    advice(",distance_mm=1500", "closer");
+    advice(",head_x_mm=-300", "cut off");
+}

@@ -14,5 +14,7 @@ mod plot;
 mod policy;
 mod real;
 mod recording;
+mod report;
 mod service;
 mod sim;
+mod window;

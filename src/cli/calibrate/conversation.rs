@@ -1,14 +1,19 @@
 //! A calibration as a conversation with the service: it owns the camera, this side says where the user was asked to look.
 //! Everything but showing the points.
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value as Json};
 
+use super::Mode;
+use super::clicks::Clicks;
+use super::course::{Course, Seen, Shown, Step};
 use super::points;
-use super::report::{Report, Validated};
-use super::tour::{Seen, Shown, Step, Tour};
+use super::pursuit::Pursuit;
+use super::report::{Report, Scale, Validated};
+use super::tour::Tour;
 use crate::bus::options::SessionOptions;
 use crate::bus::proxies::CalibrationProxyBlocking;
 use crate::bus::record::{Flags, Record};
@@ -21,7 +26,12 @@ use crate::geometry::ScreenPoint;
 /// Fewer points than this share of those asked for are no calibration.
 const ENOUGH: f64 = 0.6;
 
-/// What the tour that is under way is for.
+/// The synthetic user is told where to look anew where the point has moved so far: by a third of a degree or so.
+const STEERED: f64 = 0.008;
+/// The synthetic user has no hand: this clicks for it, so long after it was told to look.
+const SYNTHETIC_CLICK_S: f64 = 1.0;
+
+/// What the course that is under way is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Calibrating,
@@ -34,7 +44,7 @@ pub struct Conversation {
     calibration: CalibrationProxyBlocking<'static>,
     session: Session,
     synthetic_user: Option<SyntheticUser>,
-    tour: Tour,
+    course: Box<dyn Course>,
     phase: Phase,
     fitted: Map<String, Json>,
     validated: Vec<Validated>,
@@ -56,7 +66,7 @@ impl Conversation {
             calibration,
             session,
             synthetic_user: SyntheticUser::find(client)?,
-            tour: Tour::new(Vec::new(), now()),
+            course: Box::new(Tour::new(Vec::new(), now())),
             phase: Phase::Calibrating,
             fitted: Map::new(),
             validated: Vec::new(),
@@ -75,9 +85,21 @@ impl Conversation {
         Ok(self.calibration.advice()?)
     }
 
+    /// The camera's frames with what is seen in them, while the calibration lasts.
+    pub fn preview(&self) -> Result<OwnedFd, ClientError> {
+        Ok(self.calibration.open_preview()?.into())
+    }
+
     /// Shows the first point.
-    pub fn start(&mut self, points: Vec<ScreenPoint>) {
-        self.tour = Tour::new(points, now());
+    pub fn start(&mut self, mode: Mode, points: Vec<ScreenPoint>) {
+        self.phase = Phase::Calibrating;
+        self.validated.clear();
+        self.missed.clear();
+        self.course = match mode {
+            Mode::Points => Box::new(Tour::new(points, now())),
+            Mode::Pursuit => Box::new(Pursuit::new(now())),
+            Mode::Click => Box::new(Clicks::new(points, now())),
+        };
     }
 
     pub fn phase(&self) -> Phase {
@@ -85,32 +107,32 @@ impl Conversation {
     }
 
     pub fn shown(&self) -> Option<Shown> {
-        self.tour.shown()
+        self.course.shown(now())
+    }
+
+    /// The user clicked here, or pressed a key for the point on show.
+    pub fn click(&mut self, at: Option<ScreenPoint>) {
+        self.course.click(at, now());
     }
 
     /// How much of the time that the eye has to rest on the point has passed, 0..=1.
     pub fn resting(&self) -> f64 {
-        self.tour.resting()
+        self.course.resting()
     }
 
     /// Takes in what the tracker saw, for `patience` at most, and does what follows from it. `Some` once all is done.
     pub fn advance(&mut self, patience: Duration) -> anyhow::Result<Option<Report>> {
-        if let (Some(user), Some(shown)) = (&self.synthetic_user, self.tour.shown())
-            && self.looked_at != Some(shown.point)
-        {
-            user.look_at(shown.point)?;
-            self.looked_at = Some(shown.point);
-        }
+        self.steer()?;
         let mut wait = patience;
         loop {
             match self.session.receive(wait) {
-                Received::Sample(sample) => self.tour.see(seen(&sample.record)),
+                Received::Sample(sample) => self.course.see(seen(&sample.record)),
                 Received::TimedOut => break,
                 Received::Ended => bail!("gazed ended, or the bus did; the old profile is untouched"),
             }
             wait = Duration::ZERO;
         }
-        match self.tour.step(now()) {
+        match self.course.step(now()) {
             Step::Watch => Ok(None),
             Step::Take(point, from, to) => {
                 match self.phase {
@@ -129,15 +151,31 @@ impl Conversation {
         kept.with_context(|| format!("the profile \"{profile}\" could not be stored"))
     }
 
+    /// Has the synthetic user do what a person is asked to.
+    fn steer(&mut self) -> Result<(), ClientError> {
+        let (Some(user), Some(shown)) = (&self.synthetic_user, self.course.shown(now())) else {
+            return Ok(());
+        };
+        let far = |last: ScreenPoint| (last.x - shown.point.x).hypot(last.y - shown.point.y) > STEERED;
+        if self.looked_at.is_none_or(far) {
+            user.look_at(shown.point)?;
+            self.looked_at = Some(shown.point);
+        }
+        if now().seconds_since(shown.since) >= SYNTHETIC_CLICK_S {
+            self.course.click(Some(shown.point), now());
+        }
+        Ok(())
+    }
+
     fn add(&mut self, point: ScreenPoint, from: Timestamp, to: Timestamp) -> Result<(), ClientError> {
         let (accepted, reason) = self
             .calibration
             .add_target(point.x, point.y, from.as_nanos(), to.as_nanos())?;
         if accepted {
-            self.tour.taken(now());
+            self.course.taken(now());
         } else {
             tracing::info!(x = point.x, y = point.y, reason, "a point is shown again");
-            self.tour.refused(&reason, now());
+            self.course.refused(&reason, now());
         }
         Ok(())
     }
@@ -153,10 +191,10 @@ impl Conversation {
                     error_deg,
                     precision_deg,
                 });
-                self.tour.taken(now());
+                self.course.taken(now());
             }
             Err(zbus::Error::MethodError(_, reason, _)) => {
-                self.tour.refused(reason.as_deref().unwrap_or("refused"), now());
+                self.course.refused(reason.as_deref().unwrap_or("refused"), now());
             }
             Err(error) => return Err(error.into()),
         }
@@ -164,7 +202,7 @@ impl Conversation {
     }
 
     fn next_phase(&mut self) -> anyhow::Result<Option<Report>> {
-        let missed = self.tour.points_missed();
+        let missed = self.course.points_missed();
         self.missed.extend(
             missed
                 .iter()
@@ -172,10 +210,7 @@ impl Conversation {
         );
         match self.phase {
             Phase::Calibrating => {
-                let (taken, of) = (
-                    self.tour.points_taken().len(),
-                    self.tour.points_taken().len() + missed.len(),
-                );
+                let (taken, of) = (self.course.points_taken(), self.course.points_taken() + missed.len());
                 if (taken as f64) < ENOUGH * of as f64 || taken == 0 {
                     let reason = missed.first().map_or("", |missed| missed.reason.as_str());
                     bail!(
@@ -186,10 +221,11 @@ impl Conversation {
                 let fitted = self.calibration.fit().map_err(ClientError::from);
                 self.fitted = facts(&fitted.context("the points could not be fitted; the old profile is untouched")?);
                 self.phase = Phase::Validating;
-                self.tour = Tour::new(points::validation(), now());
+                self.course = Box::new(Tour::new(points::validation(), now()));
                 Ok(None)
             }
             Phase::Validating => Ok(Some(Report {
+                scale: Scale::of(&self.fitted),
                 fitted: std::mem::take(&mut self.fitted),
                 validated: std::mem::take(&mut self.validated),
                 missed: std::mem::take(&mut self.missed),

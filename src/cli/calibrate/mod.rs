@@ -7,13 +7,18 @@ use anyhow::bail;
 
 use super::Output;
 use crate::client::Client;
+use crate::geometry::ScreenPoint;
 use conversation::Conversation;
 use report::Report;
 
+mod clicks;
 mod conversation;
+mod course;
 mod points;
+mod pursuit;
 mod recording;
 mod report;
+mod result;
 mod screen;
 mod terminal;
 mod tour;
@@ -30,8 +35,11 @@ pub struct Args {
     /// How many points: 5, 9, 13 or 16
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = point_count)]
     points: u8,
+    /// How the eye is led
+    #[arg(long, value_enum, default_value_t = Mode::Points)]
+    mode: Mode,
     /// Calibrate from this recording instead of the camera
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["points", "terminal", "output"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["points", "mode", "terminal", "output"])]
     recording: Option<PathBuf>,
     /// Show the points in the terminal instead of a window
     #[arg(long)]
@@ -48,6 +56,28 @@ pub struct Args {
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// How the eye is led over the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// Points that wait until the eye rests on them
+    Points,
+    /// One point that wanders and that the eye follows
+    Pursuit,
+    /// Points to click on
+    Click,
+}
+
+impl Mode {
+    /// What the user has to do; `click` says how the points are clicked on.
+    fn instruction(self, points: usize, click: &str) -> String {
+        match self {
+            Self::Points => format!("{points} points appear one after the other: look at each until it goes."),
+            Self::Pursuit => "A point wanders over the screen for half a minute: follow it with your eyes.".to_owned(),
+            Self::Click => format!("{points} points appear one after the other: look at each and {click}."),
+        }
+    }
 }
 
 fn point_count(text: &str) -> Result<u8, String> {
@@ -83,15 +113,31 @@ fn live(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let in_terminal = args.terminal || !has_display();
     let report = if in_terminal && conversation.is_synthetic() && !io::stdout().is_terminal() {
         // Nobody sees what would be shown, and nobody needs to.
-        terminal::in_lines(&mut conversation, points)?
+        terminal::in_lines(&mut conversation, args.mode, points)?
     } else if in_terminal {
-        terminal::on_screen(&mut conversation, points, args.yes)?
+        terminal::on_screen(&mut conversation, args.mode, points, args.yes)?
     } else {
-        let (returned, report) = screen::lead(conversation, points, args)?;
-        conversation = returned;
-        report
+        return in_window(conversation, points, args, out);
     };
     conclude(&report, args, out, || conversation.keep(&args.profile))
+}
+
+/// The window shows the result and asks what is to become of it.
+fn in_window(
+    conversation: Conversation,
+    points: Vec<ScreenPoint>,
+    args: &Args,
+    out: &mut Output,
+) -> anyhow::Result<()> {
+    let led = screen::lead(conversation, points, args)?;
+    print(&led.report, args, out)?;
+    if !led.keep && args.yes {
+        bail!("the calibration is not kept: it is {}", led.report.verdict());
+    }
+    if !led.keep {
+        bail!("the calibration is not kept; the old profile is untouched");
+    }
+    store(args, out, || led.conversation.keep(&args.profile))
 }
 
 /// Tells what came of it, and keeps it where that is wanted.
@@ -101,18 +147,26 @@ fn conclude(
     out: &mut Output,
     keep: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    if args.json {
-        out.json_line(report)?;
-    } else {
-        report.print(out)?;
-    }
-    out.finish()?;
+    print(report, args, out)?;
     if !report.is_useful() && args.yes {
         bail!("the calibration is not kept: it is {}", report.verdict());
     }
     if !args.yes && !wants_to_keep(report)? {
         bail!("the calibration is not kept; the old profile is untouched");
     }
+    store(args, out, keep)
+}
+
+fn print(report: &Report, args: &Args, out: &mut Output) -> anyhow::Result<()> {
+    if args.json {
+        out.json_line(&report.summary())?;
+    } else {
+        report.print(out)?;
+    }
+    Ok(out.finish()?)
+}
+
+fn store(args: &Args, out: &mut Output, keep: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     keep()?;
     if !args.json {
         writeln!(out, "Stored as \"{}\".", args.profile)?;

@@ -23,14 +23,21 @@ pub fn calibration(count: u8) -> Option<Vec<ScreenPoint>> {
     Some(far_apart(points))
 }
 
-/// Points to validate with: none of them is used by any layout of [`calibration`], all are inside the calibrated region.
+/// Points to validate with, one in each ninth of the screen: none of them is used by any layout of [`calibration`], all are
+/// inside the calibrated region.
 pub fn validation() -> Vec<ScreenPoint> {
-    far_apart(vec![
-        ScreenPoint::new(0.28, 0.5),
-        ScreenPoint::new(0.72, 0.5),
-        ScreenPoint::new(0.5, 0.25),
-        ScreenPoint::new(0.5, 0.75),
-    ])
+    let places = [
+        (0.18, 0.27),
+        (0.5, 0.25),
+        (0.82, 0.27),
+        (0.28, 0.5),
+        (0.5, 0.62),
+        (0.72, 0.5),
+        (0.18, 0.73),
+        (0.5, 0.78),
+        (0.82, 0.73),
+    ];
+    far_apart(places.map(|(x, y)| ScreenPoint::new(x, y)).to_vec())
 }
 
 fn grid(at: &[f64]) -> Vec<ScreenPoint> {

@@ -20,6 +20,30 @@ pub struct Validated {
     pub precision_deg: f64,
 }
 
+/// What a degree is on the screen, where the eyes were.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Scale {
+    pub mm_per_deg: f64,
+    pub px_per_deg: f64,
+}
+
+impl Scale {
+    /// From what the service says about the fit; `None` where it does not tell.
+    pub fn of(fitted: &Map<String, Json>) -> Option<Self> {
+        let pair = |name: &str| Some((fitted.get(name)?.get(0)?.as_f64()?, fitted.get(name)?.get(1)?.as_f64()?));
+        let (width_mm, _) = pair("screen-mm")?;
+        let (width_px, _) = pair("screen-px")?;
+        let mm_per_deg = fitted.get("distance-mm")?.as_f64()? * 1.0_f64.to_radians().tan();
+        (width_mm > 0.0).then(|| Self {
+            mm_per_deg,
+            px_per_deg: mm_per_deg * width_px / width_mm,
+        })
+    }
+}
+
+/// A side of the map by regions.
+pub const REGIONS: usize = 3;
+
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Report {
     /// What the service says about the fit.
@@ -27,6 +51,23 @@ pub struct Report {
     pub validated: Vec<Validated>,
     /// Points that could not be used, and why.
     pub missed: Vec<String>,
+    pub scale: Option<Scale>,
+}
+
+/// The report as programs read it.
+#[derive(Debug, Serialize)]
+pub struct Summary<'r> {
+    #[serde(flatten)]
+    report: &'r Report,
+    accuracy_deg: Option<f64>,
+    precision_deg: Option<f64>,
+    accuracy_mm: Option<f64>,
+    precision_mm: Option<f64>,
+    accuracy_px: Option<f64>,
+    precision_px: Option<f64>,
+    /// Mean accuracy by region, rows from the top.
+    regions_deg: [[Option<f64>; REGIONS]; REGIONS],
+    verdict: String,
 }
 
 impl Report {
@@ -43,6 +84,57 @@ impl Report {
         let fitted = |name: &str| self.fitted.get(name).and_then(Json::as_f64);
         self.means()
             .or_else(|| fitted("accuracy-deg").zip(fitted("precision-deg")))
+    }
+
+    pub fn screen_width_px(&self) -> Option<f64> {
+        self.fitted.get("screen-px")?.get(0)?.as_f64()
+    }
+
+    pub fn summary(&self) -> Summary<'_> {
+        let quality = self.quality();
+        let (accuracy_deg, precision_deg) = (quality.map(|(deg, _)| deg), quality.map(|(_, deg)| deg));
+        let mm = |deg: Option<f64>| Some(deg? * self.scale?.mm_per_deg);
+        let px = |deg: Option<f64>| Some(deg? * self.scale?.px_per_deg);
+        Summary {
+            report: self,
+            accuracy_deg,
+            precision_deg,
+            accuracy_mm: mm(accuracy_deg),
+            precision_mm: mm(precision_deg),
+            accuracy_px: px(accuracy_deg),
+            precision_px: px(precision_deg),
+            regions_deg: self.regions_deg(),
+            verdict: self.verdict(),
+        }
+    }
+
+    /// Mean accuracy in each region of the screen, rows from the top; `None` where no point was validated.
+    pub fn regions_deg(&self) -> [[Option<f64>; REGIONS]; REGIONS] {
+        let mut sums = [[(0.0, 0_u32); REGIONS]; REGIONS];
+        let index = |at: f64| ((at * REGIONS as f64) as usize).min(REGIONS - 1);
+        for validated in &self.validated {
+            let (sum, count) = &mut sums[index(validated.point.y)][index(validated.point.x)];
+            *sum += validated.error_deg;
+            *count += 1;
+        }
+        sums.map(|row| row.map(|(sum, count)| (count > 0).then(|| sum / f64::from(count))))
+    }
+
+    /// Accuracy and precision in degrees, mm and px, as far as they are known.
+    pub fn numbers(&self) -> Option<String> {
+        let (accuracy, precision) = self.quality()?;
+        let on_screen = self.scale.map_or_else(String::new, |scale| {
+            format!(
+                " ({:.0} and {:.0} mm, {:.0} and {:.0} px)",
+                accuracy * scale.mm_per_deg,
+                precision * scale.mm_per_deg,
+                accuracy * scale.px_per_deg,
+                precision * scale.px_per_deg
+            )
+        });
+        Some(format!(
+            "Accuracy {accuracy:.2} degrees, precision {precision:.2} degrees{on_screen}"
+        ))
     }
 
     /// The radius that held the gaze at every validation point, in degrees.
@@ -84,30 +176,26 @@ impl Report {
         for missed in &self.missed {
             writeln!(out, "Point left out at {missed}")?;
         }
-        for (name, value) in &self.fitted {
+        // Screen and distance are told by the numbers that they make.
+        let own = |name: &str| !name.starts_with("screen") && name != "distance-mm";
+        for (name, value) in self.fitted.iter().filter(|(name, _)| own(name)) {
             match value.as_f64().filter(|_| value.is_f64()) {
                 Some(value) => writeln!(out, "Fit: {name} {value:.2}")?,
                 None => writeln!(out, "Fit: {name} {value}")?,
             }
         }
-        if let Some((accuracy, precision)) = self.means() {
-            let count = self.validated.len();
-            writeln!(
-                out,
-                "Accuracy {accuracy:.2} degrees, precision {precision:.2} degrees, at {count} other points:"
-            )?;
+        if let Some(numbers) = self.numbers() {
+            match self.validated.len() {
+                0 => writeln!(out, "{numbers}, at points left out of the fit")?,
+                count => writeln!(out, "{numbers}, at {count} other points")?,
+            }
         }
-        for Validated {
-            point,
-            error_deg,
-            precision_deg,
-        } in &self.validated
-        {
-            writeln!(
-                out,
-                "  at {:.2}, {:.2}: off by {error_deg:.2}, precision {precision_deg:.2}",
-                point.x, point.y
-            )?;
+        if !self.validated.is_empty() {
+            writeln!(out, "Accuracy by part of the screen, in degrees:")?;
+            for row in self.regions_deg() {
+                let cells = row.map(|deg| deg.map_or_else(|| "   -".to_owned(), |deg| format!("{deg:4.1}")));
+                writeln!(out, "  {}", cells.join("  "))?;
+            }
         }
         writeln!(out, "This calibration is {}.", self.verdict())
     }
@@ -127,7 +215,28 @@ mod tests {
             fitted: Map::new(),
             validated: errors_deg.iter().map(validated).collect(),
             missed: Vec::new(),
+            scale: None,
         }
+    }
+
+    #[test]
+    fn degrees_become_mm_and_px_where_the_eyes_were() {
+        let fitted = serde_json::json!({"screen-mm": [480.0, 270.0], "screen-px": [1920, 1080], "distance-mm": 600.0});
+        let scale = Scale::of(fitted.as_object().expect("a map")).expect("all is told");
+        assert!(
+            (scale.mm_per_deg - 10.47).abs() < 0.01 && (scale.px_per_deg - 41.9).abs() < 0.1,
+            "{scale:?}"
+        );
+        assert_eq!(Scale::of(&Map::new()), None);
+        let report = Report {
+            scale: Some(scale),
+            ..report(&[2.0])
+        };
+        assert_eq!(
+            report.numbers().expect("a point"),
+            "Accuracy 2.00 degrees, precision 0.25 degrees (21 and 3 mm, 84 and 10 px)"
+        );
+        assert_eq!(report.regions_deg()[1], [None, Some(2.0), None]);
     }
 
     #[test]

@@ -1,19 +1,23 @@
-//! The full-screen window that shows the points.
+//! The full-screen window that leads through a calibration: welcome, points, result.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
-use super::Args;
 use super::conversation::Conversation;
+use super::course::Shown;
 use super::report::Report;
 use super::terminal::title;
-use super::tour::Shown;
-use crate::cli::window::{Canvas, Colour, Flow, Input, Scene, Size, WindowOptions, show};
+use super::{Args, Mode, result};
+use crate::bus::frames::FrameHeader;
+use crate::cli::sight::{Frames, PATCH_SHAPE, draw_eye};
+use crate::cli::window::{Area, Canvas, Colour, Flow, Input, Scene, Size, WindowOptions, show};
 use crate::clock::{Clock, MonotonicClock};
 use crate::geometry::{PointPx, ScreenPoint};
+use crate::latest::Taken;
 
 const BACKGROUND: Colour = Colour::new(38, 40, 44);
+const PANEL: Colour = Colour::new(50, 53, 58);
 const INK: Colour = Colour::new(225, 226, 228);
 const FAINT: Colour = Colour::new(128, 131, 136);
 const TARGET: Colour = Colour::new(245, 246, 248);
@@ -28,54 +32,94 @@ const SMALL: f32 = 9.0;
 const SHRINKING_S: f64 = 0.7;
 /// The service is asked for advice once in so many pictures, twice a second.
 const ADVICE_EVERY: u32 = 30;
+/// A window that has just opened may still change its size; points are not shown before it has kept it for so long.
+const SETTLED: Duration = Duration::from_millis(500);
+/// How long the result stays where nobody is asked.
+const RESULT: Duration = Duration::from_secs(2);
+/// Width of an eye's picture, in points.
+const EYE: f32 = 260.0;
 
-/// Leads through the points in a window; gives back the conversation with what came of it.
-pub fn lead(
-    conversation: Conversation,
-    points: Vec<ScreenPoint>,
-    args: &Args,
-) -> anyhow::Result<(Conversation, Report)> {
-    let mut window = CalibrationWindow {
+/// A calibration that was led to its end.
+pub struct Led {
+    pub conversation: Conversation,
+    pub report: Report,
+    /// What the user decided, or, where nobody is asked, whether it is any good.
+    pub keep: bool,
+}
+
+/// Leads through the points in a window.
+pub fn lead(conversation: Conversation, points: Vec<ScreenPoint>, args: &Args) -> anyhow::Result<Led> {
+    let frames = Frames::read(conversation.preview()?).context("the camera's pictures cannot be shown")?;
+    let window = CalibrationWindow {
         conversation,
+        mode: args.mode,
         points,
-        stage: Stage::Welcome,
+        unasked: args.yes,
+        stage: Stage::Welcome(Some(frames)),
+        seen: None,
         advice: String::new(),
         pictures: 0,
+        size: (0.0, 0.0, Instant::now()),
         outcome: None,
     };
-    if args.yes {
-        window.begin();
-    }
     let options = WindowOptions {
         title: "gazed calibration",
         size: Size::FullScreen,
         output: args.output.clone(),
+        pointer: args.mode == Mode::Click,
     };
     let window = show(options, window).context("--terminal calibrates without a window")?;
     match window.outcome {
-        Some(outcome) => Ok((window.conversation, outcome?)),
+        Some(outcome) => {
+            let (report, keep) = outcome?;
+            Ok(Led {
+                conversation: window.conversation,
+                report,
+                keep,
+            })
+        }
         None => bail!("stopped; the old profile is untouched"),
     }
 }
 
 enum Stage {
-    Welcome,
+    /// With the pictures of the camera, which are not shown any more once the points are.
+    Welcome(Option<Frames>),
     Points,
+    Result(Report, Instant),
+    Over,
 }
 
 struct CalibrationWindow {
     conversation: Conversation,
+    mode: Mode,
     points: Vec<ScreenPoint>,
+    /// Nobody is asked anything.
+    unasked: bool,
     stage: Stage,
+    seen: Option<(FrameHeader, Vec<u8>)>,
     advice: String,
     pictures: u32,
-    outcome: Option<anyhow::Result<Report>>,
+    /// The window's size, and since when.
+    size: (f32, f32, Instant),
+    outcome: Option<anyhow::Result<(Report, bool)>>,
 }
 
 impl CalibrationWindow {
     fn begin(&mut self) {
         self.stage = Stage::Points;
-        self.conversation.start(std::mem::take(&mut self.points));
+        self.seen = None;
+        self.conversation.start(self.mode, self.points.clone());
+    }
+
+    /// True where the window has just changed its size.
+    fn resized(&mut self, canvas: &Canvas<'_>) -> bool {
+        let (width, height, _) = self.size;
+        let changed = (width, height) != (canvas.width(), canvas.height());
+        if changed {
+            self.size = (canvas.width(), canvas.height(), Instant::now());
+        }
+        changed
     }
 
     fn welcome(&mut self, canvas: &mut Canvas<'_>) -> anyhow::Result<()> {
@@ -83,35 +127,49 @@ impl CalibrationWindow {
             self.advice = self.conversation.advice()?;
         }
         self.pictures = self.pictures.wrapping_add(1);
+        if let Stage::Welcome(Some(frames)) = &self.stage
+            && let Taken::Value(seen) = frames.newest()
+        {
+            self.seen = Some(seen);
+        }
         let (advice, colour) = match self.advice.as_str() {
             "" => ("The camera sees you well.", GOOD),
             advice => (advice, WARNING),
         };
-        let count = self.points.len();
+        let instruction = self.mode.instruction(self.points.len(), "click on it");
         let lines = [
             ("Calibration", 2, INK),
             ("", 1, INK),
             ("Sit as you usually do.", 1, INK),
-            (
-                &*format!("{count} points appear one after the other: look at each until it goes."),
-                1,
-                INK,
-            ),
+            (&*instruction, 1, INK),
             ("", 1, INK),
             (advice, 1, colour),
             ("", 1, INK),
             ("Enter: begin      Escape: stop", 1, FAINT),
         ];
+        let eyes_height = (EYE * PATCH_SHAPE * canvas.scale()).min(canvas.height() / 4.0);
+        let gap = canvas.line_height(1);
         let height: f32 = lines.iter().map(|(_, size, _)| canvas.line_height(*size)).sum();
-        let mut y = (canvas.height() - height) / 2.0;
+        let mut y = ((canvas.height() - height - eyes_height - 2.0 * gap) / 2.0).max(0.0);
+        eyes(canvas, self.seen.as_ref(), y, eyes_height);
+        y += eyes_height + 2.0 * gap;
         for (text, size, colour) in lines {
             canvas.text(text, PointPx::new(canvas.width() / 2.0, y), size, true, colour);
             y += canvas.line_height(size);
         }
+        if self.unasked && self.size.2.elapsed() >= SETTLED {
+            self.begin();
+        }
         Ok(())
     }
 
-    fn points(&mut self, canvas: &mut Canvas<'_>) -> anyhow::Result<Option<Report>> {
+    fn show_point(&mut self, canvas: &mut Canvas<'_>) -> anyhow::Result<()> {
+        if self.resized(canvas) {
+            bail!(
+                "the window changed its size (was the monitor unplugged, or its resolution changed?), so the points were not \
+                 where they should be; calibrate again. The old profile is untouched"
+            );
+        }
         let report = self.conversation.advance(Duration::ZERO)?;
         if let Some(shown) = self.conversation.shown() {
             draw_target(canvas, shown, self.conversation.resting());
@@ -119,33 +177,94 @@ impl CalibrationWindow {
             let at = PointPx::new(canvas.width() / 2.0, canvas.height() - 2.0 * canvas.line_height(1));
             canvas.text(&text, at, 1, true, FAINT);
         }
-        Ok(report)
+        if let Some(report) = report {
+            self.stage = Stage::Result(report, Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Draws what the stage shows; an error ends the calibration.
+    fn draw_stage(&mut self, canvas: &mut Canvas<'_>) -> anyhow::Result<()> {
+        match &self.stage {
+            Stage::Welcome(_) => {
+                self.resized(canvas);
+                self.welcome(canvas)?;
+            }
+            Stage::Points => self.show_point(canvas)?,
+            Stage::Result(report, since) => {
+                let keys = if self.unasked {
+                    ""
+                } else {
+                    "Enter: keep      R: again      Escape: discard"
+                };
+                result::draw(canvas, report, keys);
+                if self.unasked && since.elapsed() >= RESULT {
+                    let keep = report.is_useful();
+                    self.conclude(keep);
+                }
+            }
+            Stage::Over => {}
+        }
+        Ok(())
+    }
+
+    fn conclude(&mut self, keep: bool) {
+        if let Stage::Result(report, _) = std::mem::replace(&mut self.stage, Stage::Over) {
+            self.outcome = Some(Ok((report, keep)));
+        }
     }
 }
 
 impl Scene for CalibrationWindow {
     fn draw(&mut self, canvas: &mut Canvas<'_>) -> Flow {
         canvas.fill(BACKGROUND);
-        let outcome = match self.stage {
-            Stage::Welcome => self.welcome(canvas).map(|()| None),
-            Stage::Points => self.points(canvas),
-        };
-        match outcome.transpose() {
-            None => Flow::Stay,
-            Some(outcome) => {
-                self.outcome = Some(outcome);
-                Flow::Close
-            }
+        if let Err(error) = self.draw_stage(canvas) {
+            self.outcome = Some(Err(error));
+        }
+        if self.outcome.is_some() {
+            Flow::Close
+        } else {
+            Flow::Stay
         }
     }
 
     fn input(&mut self, input: Input) -> Flow {
         match (input, &self.stage) {
+            (Input::Enter | Input::Space, Stage::Welcome(_)) => self.begin(),
+            (Input::Enter, Stage::Result(..)) => self.conclude(true),
+            (Input::Escape, Stage::Result(..)) => self.conclude(false),
+            (Input::Character('r' | 'R'), Stage::Result(..)) => self.begin(),
             (Input::Escape, _) => return Flow::Close,
-            (Input::Enter | Input::Space, Stage::Welcome) => self.begin(),
+            (Input::Click(at), Stage::Points) => self.conversation.click(Some(at)),
+            (Input::OtherMonitor, Stage::Points) => {
+                self.outcome = Some(Err(anyhow!(
+                    "the window came to another monitor (was one unplugged?); calibrate again. The old profile is untouched"
+                )));
+            }
             _ => {}
         }
-        Flow::Stay
+        if self.outcome.is_some() {
+            Flow::Close
+        } else {
+            Flow::Stay
+        }
+    }
+}
+
+/// Both eyes side by side as the camera sees them, the person's right eye left.
+fn eyes(canvas: &mut Canvas<'_>, seen: Option<&(FrameHeader, Vec<u8>)>, y: f32, height: f32) {
+    let (width, gap) = (height / PATCH_SHAPE, canvas.line_height(1));
+    for (side, x) in [
+        ("right", canvas.width() / 2.0 - width - gap / 2.0),
+        ("left", canvas.width() / 2.0 + gap / 2.0),
+    ] {
+        let to = Area { x, y, width, height };
+        canvas.block(to, PANEL);
+        let shown = seen.is_some_and(|(header, pixels)| draw_eye(canvas, header, pixels, side, to));
+        if !shown {
+            let at = PointPx::new(x + width / 2.0, y + (height - gap) / 2.0);
+            canvas.text(&format!("{side} eye not seen"), at, 1, true, FAINT);
+        }
     }
 }
 

@@ -13,23 +13,25 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 use ratatui::widgets::canvas::{Canvas, Circle, Points};
 
+use super::Mode;
 use super::conversation::{Conversation, Phase};
+use super::course::Shown;
 use super::report::Report;
-use super::tour::Shown;
 use crate::geometry::ScreenPoint;
 
 /// The tour is looked after this often.
 const BEAT: Duration = Duration::from_millis(25);
 
 /// Leads through the points with nothing to show them on: for the synthetic user, who is told where to look.
-pub fn in_lines(conversation: &mut Conversation, points: Vec<ScreenPoint>) -> anyhow::Result<Report> {
+pub fn in_lines(conversation: &mut Conversation, mode: Mode, points: Vec<ScreenPoint>) -> anyhow::Result<Report> {
     let mut last = None;
-    conversation.start(points);
+    conversation.start(mode, points);
     loop {
         let report = conversation.advance(BEAT)?;
         let shown = conversation.shown().map(|shown| (conversation.phase(), shown));
+        let progress = shown.map(|(phase, shown)| (phase, shown.number, shown.since));
         if let Some((phase, point)) = shown
-            && shown != last
+            && progress != last
         {
             // Progress is no result, so it goes where messages go; a closed pipe there is no reason to stop.
             let _ = writeln!(
@@ -40,7 +42,7 @@ pub fn in_lines(conversation: &mut Conversation, points: Vec<ScreenPoint>) -> an
                 point.point.y
             );
         }
-        last = shown;
+        last = progress;
         if let Some(report) = report {
             return Ok(report);
         }
@@ -48,28 +50,34 @@ pub fn in_lines(conversation: &mut Conversation, points: Vec<ScreenPoint>) -> an
 }
 
 /// Shows the points in the whole terminal, which should fill the screen.
-pub fn on_screen(conversation: &mut Conversation, points: Vec<ScreenPoint>, yes: bool) -> anyhow::Result<Report> {
+pub fn on_screen(
+    conversation: &mut Conversation,
+    mode: Mode,
+    points: Vec<ScreenPoint>,
+    yes: bool,
+) -> anyhow::Result<Report> {
     if !io::stdout().is_terminal() {
         bail!(
             "the points have to be shown somewhere: run it in a terminal that fills the screen, or without --terminal"
         );
     }
     let mut terminal = ratatui::try_init().context("the terminal cannot be drawn on")?;
-    let result = lead(conversation, points, yes, &mut terminal);
+    let result = lead(conversation, mode, points, yes, &mut terminal);
     ratatui::restore();
     result
 }
 
 fn lead(
     conversation: &mut Conversation,
+    mode: Mode,
     points: Vec<ScreenPoint>,
     yes: bool,
     terminal: &mut ratatui::DefaultTerminal,
 ) -> anyhow::Result<Report> {
     if !yes {
-        wait_for_start(conversation, points.len(), terminal)?;
+        wait_for_start(conversation, mode, points.len(), terminal)?;
     }
-    conversation.start(points);
+    conversation.start(mode, points);
     loop {
         let report = conversation.advance(BEAT)?;
         if let Some(report) = report {
@@ -79,20 +87,23 @@ fn lead(
             let (phase, resting) = (conversation.phase(), conversation.resting());
             terminal.draw(|frame| draw_point(frame, shown, phase, resting))?;
         }
-        if key(Duration::ZERO)? == Some(KeyCode::Esc) {
-            bail!("stopped; the old profile is untouched");
+        match key(Duration::ZERO)? {
+            Some(KeyCode::Esc) => bail!("stopped; the old profile is untouched"),
+            Some(KeyCode::Enter | KeyCode::Char(' ')) => conversation.click(None),
+            _ => {}
         }
     }
 }
 
 fn wait_for_start(
     conversation: &Conversation,
+    mode: Mode,
     points: usize,
     terminal: &mut ratatui::DefaultTerminal,
 ) -> anyhow::Result<()> {
     loop {
         let advice = conversation.advice()?;
-        terminal.draw(|frame| welcome(frame, points, &advice))?;
+        terminal.draw(|frame| welcome(frame, &mode.instruction(points, "press Space"), &advice))?;
         match key(Duration::from_millis(200))? {
             Some(KeyCode::Enter | KeyCode::Char(' ')) => return Ok(()),
             Some(KeyCode::Esc) => bail!("stopped; the old profile is untouched"),
@@ -124,7 +135,7 @@ pub fn title(phase: Phase, shown: Shown) -> String {
     format!("{word}, point {} of {}", shown.number, shown.of)
 }
 
-fn welcome(frame: &mut Frame<'_>, points: usize, advice: &str) {
+fn welcome(frame: &mut Frame<'_>, instruction: &str, advice: &str) {
     let advice = if advice.is_empty() {
         Line::from("The camera sees you well.").green()
     } else {
@@ -132,9 +143,7 @@ fn welcome(frame: &mut Frame<'_>, points: usize, advice: &str) {
     };
     let lines = vec![
         Line::from("Make this terminal fill the screen, and sit as you usually do."),
-        Line::from(format!(
-            "{points} points appear one after the other: look at each until it goes."
-        )),
+        Line::from(instruction),
         Line::default(),
         advice,
         Line::default(),

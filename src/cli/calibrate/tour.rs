@@ -1,16 +1,12 @@
-//! A tour of points the user looks at: which one is shown, when the eye rests on it, which ones are shown again. No drawing,
-//! no bus, no clock: samples, answers and the present moment go in, what to do comes out.
+//! A tour of points the user looks at: which one is shown, when the eye rests on it, which ones are shown again.
 
 use std::collections::VecDeque;
 
+use super::course::{Course, Missed, Seen, Shown, Step};
+use crate::cli::looks::{ARRIVAL_S, REST_S};
 use crate::clock::Timestamp;
 use crate::geometry::ScreenPoint;
 
-/// From a point's appearance until the eye can have arrived and settled: a saccade starts about 0.2 s after its target appears
-/// and lasts less than 0.1 s (Rayner 1998, Psychological Bulletin 124), and often a small one follows to correct it.
-pub const ARRIVAL_S: f64 = 0.6;
-/// How long the eye must rest before its samples are taken.
-pub const REST_S: f64 = 0.8;
 /// A point at which the eye did not rest within this time is put off.
 const PATIENCE_S: f64 = 5.0;
 /// But not before the camera had a chance: so many pictures have come by then, or so much time has passed.
@@ -27,43 +23,6 @@ const RESTING_SHARE: f64 = 0.75;
 const RESTING_RADIUS: f64 = 0.06;
 
 const UNSEEN: &str = "no open eyes were seen";
-
-/// What the tracker saw at one moment; `gaze` is `None` where there was nothing to see (no face, a blink).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Seen {
-    pub captured: Timestamp,
-    pub gaze: Option<ScreenPoint>,
-}
-
-/// What is to be done now.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// Show [`Tour::shown`] and come back with the next sample.
-    Watch,
-    /// The eye rested on the point from the first moment to the last: ask the tracker to take it, and say
-    /// [`Tour::taken`] or [`Tour::refused`].
-    Take(ScreenPoint, Timestamp, Timestamp),
-    /// All points were taken or given up.
-    Over,
-}
-
-/// The point on show.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shown {
-    pub point: ScreenPoint,
-    /// When it appeared.
-    pub since: Timestamp,
-    /// Counts the points from 1.
-    pub number: usize,
-    pub of: usize,
-}
-
-/// A point that was given up, and why.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Missed {
-    pub point: ScreenPoint,
-    pub reason: String,
-}
 
 #[derive(Debug)]
 pub struct Tour {
@@ -94,80 +53,6 @@ impl Tour {
         };
         tour.next(now);
         tour
-    }
-
-    pub fn shown(&self) -> Option<Shown> {
-        self.shown
-    }
-
-    pub fn points_taken(&self) -> &[ScreenPoint] {
-        &self.taken
-    }
-
-    pub fn points_missed(&self) -> &[Missed] {
-        &self.missed
-    }
-
-    /// How much of the resting time has passed, 0..=1.
-    pub fn resting(&self) -> f64 {
-        match (self.recent.front(), self.recent.back()) {
-            (Some(first), Some(last)) if self.is_steady() => {
-                (last.captured.seconds_since(first.captured) / REST_S).clamp(0.0, 1.0)
-            }
-            _ => 0.0,
-        }
-    }
-
-    /// Takes what the tracker saw. Samples from before the eye can have arrived, or out of order, are of no use.
-    pub fn see(&mut self, seen: Seen) {
-        let Some(shown) = self.shown else { return };
-        let in_order = self.recent.back().is_none_or(|last| last.captured < seen.captured);
-        if in_order && seen.captured.seconds_since(shown.since) >= ARRIVAL_S {
-            self.pictures += 1;
-            self.recent.push_back(seen);
-            // One sample older than the window stays, so that the window is known to be covered.
-            while self.recent.len() > 2 && seen.captured.seconds_since(self.recent[1].captured) >= REST_S {
-                self.recent.pop_front();
-            }
-        }
-    }
-
-    pub fn step(&mut self, now: Timestamp) -> Step {
-        let Some(shown) = self.shown else { return Step::Over };
-        if let (Some(first), Some(last)) = (self.recent.front(), self.recent.back())
-            && last.captured.seconds_since(first.captured) >= REST_S
-            && self.is_steady()
-        {
-            return Step::Take(shown.point, first.captured, last.captured);
-        }
-        let waited_s = now.seconds_since(shown.since);
-        if waited_s >= LONGEST_PATIENCE_S || (waited_s >= PATIENCE_S && self.pictures >= LEAST_PICTURES) {
-            if self.recent.iter().any(|seen| seen.gaze.is_some()) {
-                self.blind = 0;
-                self.put_off("the eye did not come to rest on it", now);
-            } else {
-                self.blind += 1;
-                self.put_off(UNSEEN, now);
-                if self.blind >= BLIND_POINTS {
-                    self.give_up_all();
-                }
-            }
-        }
-        if self.shown.is_some() { Step::Watch } else { Step::Over }
-    }
-
-    /// The tracker took the point.
-    pub fn taken(&mut self, now: Timestamp) {
-        self.blind = 0;
-        if let Some(shown) = self.shown {
-            self.taken.push(shown.point);
-            self.next(now);
-        }
-    }
-
-    /// The tracker had no use for the point: it is shown again later.
-    pub fn refused(&mut self, reason: &str, now: Timestamp) {
-        self.put_off(reason, now);
     }
 
     fn put_off(&mut self, reason: &str, now: Timestamp) {
@@ -221,6 +106,80 @@ impl Tour {
     }
 }
 
+impl Course for Tour {
+    fn shown(&self, _: Timestamp) -> Option<Shown> {
+        self.shown
+    }
+
+    fn resting(&self) -> f64 {
+        match (self.recent.front(), self.recent.back()) {
+            (Some(first), Some(last)) if self.is_steady() => {
+                (last.captured.seconds_since(first.captured) / REST_S).clamp(0.0, 1.0)
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// Samples from before the eye can have arrived, or out of order, are of no use.
+    fn see(&mut self, seen: Seen) {
+        let Some(shown) = self.shown else { return };
+        let in_order = self.recent.back().is_none_or(|last| last.captured < seen.captured);
+        if in_order && seen.captured.seconds_since(shown.since) >= ARRIVAL_S {
+            self.pictures += 1;
+            self.recent.push_back(seen);
+            // One sample older than the window stays, so that the window is known to be covered.
+            while self.recent.len() > 2 && seen.captured.seconds_since(self.recent[1].captured) >= REST_S {
+                self.recent.pop_front();
+            }
+        }
+    }
+
+    fn step(&mut self, now: Timestamp) -> Step {
+        let Some(shown) = self.shown else { return Step::Over };
+        if let (Some(first), Some(last)) = (self.recent.front(), self.recent.back())
+            && last.captured.seconds_since(first.captured) >= REST_S
+            && self.is_steady()
+        {
+            return Step::Take(shown.point, first.captured, last.captured);
+        }
+        let waited_s = now.seconds_since(shown.since);
+        if waited_s >= LONGEST_PATIENCE_S || (waited_s >= PATIENCE_S && self.pictures >= LEAST_PICTURES) {
+            if self.recent.iter().any(|seen| seen.gaze.is_some()) {
+                self.blind = 0;
+                self.put_off("the eye did not come to rest on it", now);
+            } else {
+                self.blind += 1;
+                self.put_off(UNSEEN, now);
+                if self.blind >= BLIND_POINTS {
+                    self.give_up_all();
+                }
+            }
+        }
+        if self.shown.is_some() { Step::Watch } else { Step::Over }
+    }
+
+    fn taken(&mut self, now: Timestamp) {
+        self.blind = 0;
+        if let Some(shown) = self.shown {
+            self.taken.push(shown.point);
+            self.next(now);
+        }
+    }
+
+    /// The point is shown again later.
+    fn refused(&mut self, reason: &str, now: Timestamp) {
+        self.put_off(reason, now);
+    }
+
+    fn points_taken(&self) -> usize {
+        self.taken.len()
+    }
+
+    fn points_missed(&self) -> &[Missed] {
+        &self.missed
+    }
+}
+
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
@@ -247,7 +206,7 @@ mod tests {
         let (mut takes, mut refused) = (Vec::new(), 0);
         for frame in 0..30 * 600 {
             let now = at(f64::from(frame) / 30.0);
-            if let Some(shown) = tour.shown() {
+            if let Some(shown) = tour.shown {
                 let gaze = user(shown, now.seconds_since(shown.since));
                 tour.see(Seen { captured: now, gaze });
             }
@@ -271,7 +230,7 @@ mod tests {
     fn a_user_who_looks_gets_through_without_delay() {
         let mut tour = Tour::new(points(3), at(0.0));
         let takes = walk(&mut tour, |shown, _| Some(shown.point), 0);
-        assert_eq!(tour.points_taken(), points(3));
+        assert_eq!(tour.taken, points(3));
         for (number, moment) in (1..).zip(takes) {
             let soonest = f64::from(number) * (ARRIVAL_S + REST_S);
             assert!(
@@ -308,11 +267,11 @@ mod tests {
         let mut tour = Tour::new(points(2), at(0.0));
         let blinking = |shown: Shown, age: f64| (!(0.9..1.05).contains(&age)).then_some(shown.point);
         walk(&mut tour, blinking, 0);
-        assert_eq!(tour.points_taken().len(), 2);
+        assert_eq!(tour.taken.len(), 2);
 
         let mut tour = Tour::new(points(2), at(0.0));
         walk(&mut tour, |_, _| None, 0);
-        assert!(tour.points_taken().is_empty());
+        assert!(tour.taken.is_empty());
         assert_eq!(tour.points_missed()[0].reason, UNSEEN);
     }
 
@@ -338,7 +297,7 @@ mod tests {
         let mut tour = Tour::new(points(3), at(0.0));
         walk(&mut tour, |shown, _| Some(shown.point), 1);
         let order = points(3);
-        assert_eq!(tour.points_taken(), [order[1], order[2], order[0]]);
+        assert_eq!(tour.taken, [order[1], order[2], order[0]]);
         assert!(tour.points_missed().is_empty());
     }
 
@@ -365,9 +324,9 @@ mod tests {
                 now = now.offset_by_seconds(*pause);
                 tour.see(Seen { captured: now, gaze: gaze.map(|(x, y)| ScreenPoint::new(x, y)) });
                 match tour.step(now) {
-                    Step::Watch => prop_assert!(tour.shown().is_some()),
+                    Step::Watch => prop_assert!(tour.shown.is_some()),
                     Step::Take(point, from, to) => {
-                        prop_assert_eq!(Some(point), tour.shown().map(|shown| shown.point));
+                        prop_assert_eq!(Some(point), tour.shown.map(|shown| shown.point));
                         prop_assert!(to.seconds_since(from) >= REST_S && to <= now);
                         tour.taken(now);
                     }
@@ -377,7 +336,7 @@ mod tests {
             let passed = now.seconds_since(at(0.0));
             prop_assert!(over || passed < 8.0 * 3.0 * (LONGEST_PATIENCE_S + 0.5), "not over after {} s", passed);
             if over {
-                prop_assert_eq!(tour.points_taken().len() + tour.points_missed().len(), count);
+                prop_assert_eq!(tour.points_taken() + tour.points_missed().len(), count);
             }
         }
     }

@@ -18,6 +18,9 @@ mod canvas;
 
 pub use canvas::{Area, Canvas, Colour, Gray, fitted};
 
+/// The window's monitor is looked at once in so many pictures, about once a second.
+const MONITOR_EVERY: u32 = 60;
+
 /// Scenes are drawn this often: as often as common screens show them.
 const FRAME: Duration = Duration::from_micros(16_667);
 
@@ -30,6 +33,8 @@ pub enum Input {
     Character(char),
     /// The left button went down here, normalised to the window.
     Click(ScreenPoint),
+    /// The window is on another monitor than the one it opened on.
+    OtherMonitor,
 }
 
 /// Whether a window stays.
@@ -54,6 +59,8 @@ pub struct WindowOptions {
     pub size: Size,
     /// The monitor's name, as the desktop calls it; the primary one where `None`.
     pub output: Option<String>,
+    /// Whether the pointer is seen in the window.
+    pub pointer: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +89,8 @@ pub fn show<S: Scene>(options: WindowOptions, scene: S) -> Result<S, WindowError
         scene,
         surface: None,
         pointer: PhysicalPosition::new(0.0, 0.0),
+        monitor: None,
+        pictures: 0,
         next_frame: Instant::now(),
         error: None,
     };
@@ -97,6 +106,9 @@ struct App<S> {
     scene: S,
     surface: Option<Surface<Rc<Window>, Rc<Window>>>,
     pointer: PhysicalPosition<f64>,
+    /// The one that the window opened on, once that is known.
+    monitor: Option<String>,
+    pictures: u32,
     next_frame: Instant,
     error: Option<WindowError>,
 }
@@ -123,7 +135,7 @@ impl<S: Scene> App<S> {
         let window = event_loop
             .create_window(attributes)
             .map_err(|error| WindowError::NoDisplay(error.to_string()))?;
-        window.set_cursor_visible(!matches!(self.options.size, Size::FullScreen));
+        window.set_cursor_visible(self.options.pointer);
         let window = Rc::new(window);
         let context = Context::new(Rc::clone(&window)).map_err(drawing)?;
         Surface::new(&context, window).map_err(drawing)
@@ -176,6 +188,22 @@ impl<S: Scene> App<S> {
         }
     }
 
+    /// True where the window is on another monitor than before.
+    fn changed_monitor(&mut self) -> bool {
+        self.pictures = self.pictures.wrapping_add(1);
+        if !self.pictures.is_multiple_of(MONITOR_EVERY) {
+            return false;
+        }
+        let monitor = self
+            .surface
+            .as_ref()
+            .and_then(|surface| surface.window().current_monitor());
+        let Some(name) = monitor.and_then(|monitor| monitor.name()) else {
+            return false;
+        };
+        self.monitor.replace(name.clone()).is_some_and(|before| before != name)
+    }
+
     fn click(&self) -> Option<Input> {
         let size = self.surface.as_ref()?.window().inner_size();
         (size.width > 0 && size.height > 0).then(|| {
@@ -220,7 +248,8 @@ impl<S: Scene> ApplicationHandler for App<S> {
             WindowEvent::CloseRequested => return event_loop.exit(),
             WindowEvent::RedrawRequested => {
                 let drawn = self.draw();
-                return self.follow(event_loop, drawn);
+                self.follow(event_loop, drawn);
+                self.changed_monitor().then_some(Input::OtherMonitor)
             }
             WindowEvent::CursorMoved { position, .. } => {
                 self.pointer = position;

@@ -13,7 +13,8 @@ use zbus::{ObjectServer, interface};
 use super::control::{announce_profiles, on_screen};
 use super::{release, sender};
 use crate::bus::error::{Error, Result};
-use crate::calibration::gathering::{Gathered, Gathering, gather, measure};
+use crate::calibration::gathering::{Gathered, Gathering, gather};
+use crate::calibration::quality::measure;
 use crate::clock::Timestamp;
 use crate::daemon::hub::Hub;
 use crate::daemon::live::{Live, Shown};
@@ -94,13 +95,14 @@ impl Calibration {
     }
 
     /// Fits the accepted points. The answer: accuracy-deg d and precision-deg d (means over the points, each left out in
-    /// turn), points u, samples u.
+    /// turn), points u, samples u; and what degrees are on the screen: screen-mm (dd), screen-px (uu), distance-mm d.
     #[zbus(out_args("quality"))]
     fn fit(&self, #[zbus(header)] header: Header<'_>) -> Result<HashMap<String, Value<'static>>> {
         self.check_owner(&header)?;
         let setup = *self.live().setup();
         let mut gathering = self.gathering();
         let (points, samples) = (gathering.points() as u32, gathering.samples().len() as u32);
+        let distance_mm = gathering.distance_mm().unwrap_or(setup.viewing_distance_mm);
         let fitted = gathering
             .fit(&setup)
             .map_err(|error| Error::NotNow(error.to_string()))?;
@@ -109,6 +111,15 @@ impl Calibration {
             ("precision-deg".to_owned(), Value::from(fitted.quality.precision_deg)),
             ("points".to_owned(), Value::from(points)),
             ("samples".to_owned(), Value::from(samples)),
+            ("distance-mm".to_owned(), Value::from(distance_mm)),
+            (
+                "screen-mm".to_owned(),
+                Value::from((setup.screen.width_mm, setup.screen.height_mm)),
+            ),
+            (
+                "screen-px".to_owned(),
+                Value::from((setup.screen.width_px, setup.screen.height_px)),
+            ),
         ]))
     }
 
@@ -200,7 +211,7 @@ impl Calibration {
     /// The picture's mean brightness, 0 to 1.
     #[zbus(property(emits_changed_signal = "false"))]
     fn brightness(&self) -> f64 {
-        self.live().view().brightness
+        self.live().view().brightness.unwrap_or_default()
     }
 
     /// From the eyes to the screen; 0 while it is not known.
