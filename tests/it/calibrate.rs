@@ -201,7 +201,7 @@ fn the_synthetic_user_is_calibrated_from_outside() {
 fn advice(parameters: &str, word: &str) {
     let desk = Desk::new();
     let _gazed = desk.start_gazed(&format!("synthetic:seed=3,fps=10,width=480,height=360{parameters}"));
-    let calibration = desk.client().calibration().expect("begins");
+    let calibration = desk.client().calibration(None).expect("begins");
     crate::desk::eventually(word, || calibration.advice().expect("a property").contains(word));
 }
 

@@ -8,7 +8,7 @@ use crate::geometry::ScreenPoint;
 
 /// The eye reaches what is clicked on 0 to 300 ms before the click, and stays a little: only around the click itself is it
 /// surely there.
-const BEFORE_S: f64 = 0.3;
+const BEFORE_S: f64 = 0.35;
 const AFTER_S: f64 = 0.15;
 /// Pictures of the last moment are still on their way.
 const ON_THE_WAY_S: f64 = 0.2;

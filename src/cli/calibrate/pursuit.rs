@@ -21,8 +21,10 @@ const PARTS: usize = 8;
 const PART_S: f64 = LAP_S / PARTS as f64;
 /// Before a part that does not continue the one before, the target stands: the eye has to get there.
 const STAND_S: f64 = 1.0;
-/// The tracker takes so much of the way as one point.
-const SEGMENT_S: f64 = 0.3;
+/// The tracker takes so much of the way as one point, or as much as has so many pictures: short, for the target is taken to
+/// stand in its middle, but long enough to tell the eye from its noise.
+const SEGMENT_S: f64 = 0.2;
+const SEGMENT_PICTURES: f64 = 6.5;
 /// An eye is at most so late: smooth pursuit lags by some 0.1 s, jumps after a target by 0.2 s and more.
 const LONGEST_LAG_S: f64 = 0.5;
 const LAG_STEP_S: f64 = 0.02;
@@ -109,13 +111,19 @@ impl Pursuit {
         match followed {
             Some(lag_s) => {
                 self.taken += 1;
-                let count = (PART_S / SEGMENT_S).floor() as usize;
-                for segment in 0..count {
-                    let from = part.begins.offset_by_seconds(segment as f64 * SEGMENT_S);
-                    let middle = part.place(from.offset_by_seconds(0.5 * SEGMENT_S));
+                let during = |(captured, _): &&(Timestamp, ScreenPoint)| {
+                    (0.0..=PART_S).contains(&captured.seconds_since(part.begins))
+                };
+                let pictures = self.gaze.iter().filter(during).count() as f64;
+                let longest = SEGMENT_S.max(SEGMENT_PICTURES / pictures.max(1.0) * PART_S);
+                let count = (PART_S / longest).floor().max(1.0);
+                let length_s = PART_S / count;
+                for segment in 0..count as u32 {
+                    let from = part.begins.offset_by_seconds(f64::from(segment) * length_s);
+                    let middle = part.place(from.offset_by_seconds(0.5 * length_s));
                     let from = from.offset_by_seconds(lag_s);
                     self.segments
-                        .push_back(Step::Take(middle, from, from.offset_by_seconds(SEGMENT_S)));
+                        .push_back(Step::Take(middle, from, from.offset_by_seconds(length_s)));
                 }
             }
             None if part.attempt < ATTEMPTS => self.queue.push_back((part.index, part.attempt + 1)),
@@ -281,7 +289,7 @@ mod tests {
         let askew = |point: ScreenPoint| ScreenPoint::new(0.3 + 0.6 * point.x, 0.1 + 0.4 * point.y);
         let (pursuit, takes) = follow(|way, now_s| late(way, now_s, 0.2).map(askew));
         assert_eq!((pursuit.points_taken(), pursuit.points_missed().len()), (PARTS, 0));
-        assert_eq!(takes.len(), PARTS * 10);
+        assert!(takes.len() >= PARTS * 10, "{}", takes.len());
         // One lap, begun after a stand: the point that is taken is where the target was one lag before.
         for (point, middle_s) in takes {
             let target = place(middle_s - 0.2 - STAND_S);
@@ -309,7 +317,7 @@ mod tests {
             }
         });
         assert_eq!((pursuit.points_taken(), pursuit.points_missed().len()), (PARTS, 0));
-        assert_eq!(takes.len(), PARTS * 10);
+        assert!(takes.len() >= PARTS * 10);
         assert!(takes.last().is_some_and(|(_, middle_s)| *middle_s > LAP_S + STAND_S));
     }
 

@@ -255,6 +255,10 @@ impl Heat {
         for (_, at) in gaze {
             let column = ((at.x_deg - x.start) / size_deg).floor() as i64;
             let row = ((-at.y_deg - y.start) / size_deg).floor() as i64;
+            // What is far beyond the edges warms nothing within them, and would not fit into the sums.
+            if column.saturating_abs().max(row.saturating_abs()) > 1 << 32 {
+                continue;
+            }
             for r in (row - reach).max(0)..=(row + reach).min(rows as i64 - 1) {
                 for c in (column - reach).max(0)..=(column + reach).min(HEAT_CELLS as i64 - 1) {
                     let (dx, dy) = ((c - column) as f64 * size_deg, (r - row) as f64 * size_deg);
