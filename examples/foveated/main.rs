@@ -71,6 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Size::FullScreen
         },
         output: arguments.output.clone(),
+        pointer: arguments.window,
     };
     let scene = Foveated {
         latest,
