@@ -2,7 +2,7 @@
 //!
 //! The live pipeline and the offline commands (`gazectl track`, `gazectl evaluate`) go through this one door.
 
-use crate::calibration::Features;
+use crate::calibration::{Appearance, Features};
 use crate::clock::Timestamp;
 use crate::eyes::{Eyes, EyesNet};
 use crate::face::head::Head;
@@ -44,6 +44,10 @@ pub struct Sighting {
 
 /// One frame's outcome: a sighting that shows gaze, or why there is none, with the face if at least that was seen.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a frame, and a box would be an allocation a frame"
+)]
 pub enum Seen {
     Gaze(Sighting),
     Nothing(Absence, Option<(Face, Eyes)>),
@@ -92,7 +96,9 @@ impl Tracking {
             return Ok(Seen::Nothing(Absence::LowConfidence, Some((face, eyes))));
         }
         let picture_px = (frame.image.width(), frame.image.height());
-        let features = Features::new(&face.head, &eyes, setup, picture_px);
+        let [left, right] = self.eyes.patches();
+        let appearance = Appearance::new(left, right);
+        let features = Features::new(&face.head, &eyes, appearance, setup, picture_px);
         Ok(Seen::Gaze(Sighting {
             face,
             eyes,

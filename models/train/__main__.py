@@ -32,6 +32,10 @@ def main() -> None:
     people.add_argument("--people", type=int, default=150)
     people.add_argument("--first", type=int, default=0)
     people.add_argument("--seconds", type=int, default=5)
+    known = commands.add_parser("prior", help="learn what people have in common before calibration")
+    known.add_argument("folder", type=Path, help="for the recordings; those already there are kept")
+    known.add_argument("--gazectl", type=Path, default=Path("target/release/gazectl"))
+    known.add_argument("--people", type=int, default=160)
     factors = commands.add_parser("robustness", help="one factor at a time on the synthetic user")
     factors.add_argument("factors", nargs="*")
     factors.add_argument("--gazectl", type=Path, default=Path("target/release/gazectl"))
@@ -66,6 +70,10 @@ def main() -> None:
         from .synthesize import synthesize
 
         synthesize(arguments.gazectl, arguments.out, arguments.people, arguments.seconds, arguments.first)
+    elif arguments.command == "prior":
+        from .prior import run
+
+        run(arguments.folder, arguments.gazectl, arguments.people)
     elif arguments.command == "robustness":
         from .robustness import robustness
 

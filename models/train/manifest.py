@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -79,6 +80,17 @@ def update(name: str, sha256: str, commit: str, data: list[str] | None = None) -
     """Records the new file of net `name` and writes the manifest again."""
     state = json.loads(STATE.read_text()) if STATE.exists() else {}
     state[name] = {"sha256": sha256, "training_commit": commit, "data": data or DATA[name]}
+    _write(state)
+
+
+def update_prior(path: Path) -> None:
+    """Records the new file of what people have in common, which belongs to the nets it was learned with."""
+    state = json.loads(STATE.read_text())
+    state["prior"] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    _write(state)
+
+
+def _write(state: dict) -> None:
     STATE.write_text(json.dumps(state, indent=2, sort_keys=True) + "\n")
     names = ", ".join(f'"{n}"' for n in points.NAMES)
     text = HEAD.format(crop=points.CROP_PER_RMS, names=names)
@@ -88,4 +100,6 @@ def update(name: str, sha256: str, commit: str, data: list[str] | None = None) -
         text += f"\n[nets.{net}]\nfile = \"{net}.onnx\"\nsha256 = \"{state[net]['sha256']}\"\n"
         text += "".join(f"{k} = {_toml(v)}\n" for k, v in FACTS[net].items())
         text += f"data = {_toml(state[net]['data'])}\ntraining_commit = {_toml(state[net]['training_commit'])}\n"
+    if "prior" in state:
+        text += "\n[prior]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in state["prior"].items())
     (MODELS / "manifest.toml").write_text(text)

@@ -20,11 +20,11 @@ def source(seed: int, rng: np.random.Generator) -> str:
         "head_yaw_deg": round(float(rng.normal(0, 12)), 1),
         "head_pitch_deg": round(float(rng.normal(0, 8)), 1),
         "head_roll_deg": round(float(rng.normal(0, 8)), 1),
-        "light_azimuth_deg": round(float(rng.uniform(-100, 100))),
+        "light_azimuth_deg": round(float(rng.uniform(-110, 110))),
         "blink_rate": 60 if rng.random() < 0.5 else 20,
     }
-    if rng.random() < 0.25:
-        parts["light"] = round(float(np.exp(rng.uniform(np.log(0.08), np.log(0.5)))), 2)
+    if rng.random() < 0.5:
+        parts["light"] = round(float(np.exp(rng.uniform(np.log(0.08), np.log(2.0)))), 2)
     return "synthetic:" + ",".join(f"{k}={v}" for k, v in parts.items())
 
 

@@ -2,6 +2,7 @@
 
 use nalgebra::{Vector2, Vector3};
 
+use super::Appearance;
 use crate::eyes::{EyeState, Eyes};
 use crate::face::head::{Head, line_of_sight};
 use crate::geometry::{PointPx, ScreenPoint, Setup};
@@ -47,6 +48,8 @@ pub const NAMES: [&str; COUNT] = [
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Features {
     pub values: [f64; COUNT],
+    /// What the eyes look like.
+    pub appearance: Appearance,
     /// The eyes' middle: mm right of the screen's left edge, mm below its top edge, mm in front of it.
     pub eyes_mm: [f64; 3],
     /// Whether `eyes_mm` was measured; else it is the nominal place in front of the screen's centre.
@@ -60,7 +63,7 @@ const PUPIL_RADIUS_MM: f64 = 10.5;
 const CENTRE_DEPTH_MM: f64 = 5.5;
 
 impl Features {
-    pub fn new(head: &Head, eyes: &Eyes, setup: &Setup, picture_px: (u32, u32)) -> Self {
+    pub fn new(head: &Head, eyes: &Eyes, appearance: Appearance, setup: &Setup, picture_px: (u32, u32)) -> Self {
         let [yaw, pitch, roll] = head.angles_rad();
         let left = EyeFeatures::new(&eyes.left, head, roll);
         let right = EyeFeatures::new(&eyes.right, head, roll);
@@ -112,6 +115,7 @@ impl Features {
         ];
         Self {
             values,
+            appearance,
             eyes_mm,
             position_known: position.is_some(),
         }

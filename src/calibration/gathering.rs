@@ -48,7 +48,7 @@ pub fn gather<'f>(frames: impl Iterator<Item = &'f Result<Features, Absence>>, s
     // The rough gaze of pure geometry is enough to tell a steady look from a moving one, whatever is calibrated.
     let angles: Vec<VisualAngle> = seen
         .iter()
-        .map(|features| angle(&Mapping::Geometric, features, setup))
+        .map(|features| angle(&Mapping::Average, features, setup))
         .collect();
     let middle = VisualAngle::new(
         median(angles.iter().map(|angle| angle.x_deg).collect()),
@@ -235,6 +235,7 @@ fn fit(samples: &[Sample], setup: &Setup) -> Result<Mapping, FitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibration::Appearance;
     use crate::calibration::features::COUNT;
     use crate::calibration::quality::measure;
 
@@ -243,6 +244,7 @@ mod tests {
         let setup = Setup::default();
         let mut features = Features {
             values: [0.0; COUNT],
+            appearance: Appearance::NONE,
             eyes_mm: [265.0, 150.0, 600.0],
             position_known: true,
         };
@@ -294,13 +296,13 @@ mod tests {
     fn a_drift_is_what_has_to_be_added() {
         let setup = Setup::default();
         let frames: Vec<Features> = (0..10).map(|n| look(0.5, 0.5, noise(n))).collect();
-        let exact = measure(&Mapping::Geometric, ScreenPoint::CENTRE, &frames, &setup).error_deg;
-        let drift = drift(&Mapping::Geometric, ScreenPoint::CENTRE, &frames, &setup);
+        let exact = measure(&Mapping::Average, ScreenPoint::CENTRE, &frames, &setup).error_deg;
+        let drift = drift(&Mapping::Average, ScreenPoint::CENTRE, &frames, &setup);
         assert!(
             (drift.x_deg.hypot(drift.y_deg) - exact).abs() < 0.3,
             "{drift:?}, {exact}"
         );
-        let right = super::drift(&Mapping::Geometric, ScreenPoint::new(0.9, 0.5), &frames, &setup);
+        let right = super::drift(&Mapping::Average, ScreenPoint::new(0.9, 0.5), &frames, &setup);
         assert!(
             right.x_deg > drift.x_deg + 10.0,
             "the screen's right is at positive angles"
@@ -328,7 +330,7 @@ mod tests {
         );
         let fresh: Vec<Features> = (0..10).map(|n| look(0.3, 0.7, noise(n))).collect();
         let at = ScreenPoint::new(0.3, 0.7);
-        let uncalibrated = measure(&Mapping::Geometric, at, &fresh, &setup);
+        let uncalibrated = measure(&Mapping::Average, at, &fresh, &setup);
         assert!(measure(&fitted.mapping, at, &fresh, &setup).error_deg < uncalibrated.error_deg);
     }
 }

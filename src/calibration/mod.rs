@@ -1,17 +1,22 @@
 //! From features to the screen: the fit of one person, and the profile it is kept in.
 
+mod appearance;
 pub mod drift;
 pub mod features;
 pub mod gathering;
+mod prior;
+mod process;
 pub mod profile;
 pub mod quality;
-mod regression;
 
 use nalgebra::Vector2;
 use serde::{Deserialize, Serialize};
 
+pub use appearance::Appearance;
 pub use features::Features;
-use regression::{BASIS, Regression, basis};
+use prior::Prior;
+pub use prior::basis;
+use process::{HeldOut, Process};
 
 use crate::geometry::{ScreenPoint, Setup};
 
@@ -49,20 +54,23 @@ pub const LEAST_SAMPLES: usize = 4;
 /// Maps features to the screen.
 #[derive(Clone, Debug, Default)]
 pub enum Mapping {
-    /// Pure geometry of an average eye: rough, some ten degrees off.
+    /// Geometry corrected as for an average person: rough, several degrees off.
     #[default]
-    Geometric,
+    Average,
     /// Geometry corrected for one person.
     Fitted(Box<Fit>),
 }
 
 impl Mapping {
-    /// An average person's geometric gaze is about this far off: 8 degrees in tangents, one standard deviation.
-    const GEOMETRIC_SD: f64 = 0.14;
+    /// Somebody who is not calibrated differs from the average by this much: 6 degrees in tangents, one standard deviation.
+    const AVERAGE_SD: f64 = 0.105;
 
     pub fn predict(&self, features: &Features, setup: &Setup) -> Prediction {
         let (tangents, sd) = match self {
-            Self::Geometric => (features.gaze_tangents(), Self::GEOMETRIC_SD),
+            Self::Average => (
+                features.gaze_tangents() + Prior::built_in().average(features),
+                Self::AVERAGE_SD,
+            ),
             Self::Fitted(fit) => fit.predict(features),
         };
         Prediction {
@@ -83,18 +91,18 @@ const RADIUS_95_PER_SD: f64 = 2.447_746_83;
 /// A person's correction of the geometric gaze.
 #[derive(Clone, Debug)]
 pub struct Fit {
-    x: Regression,
-    y: Regression,
-    /// Root mean square of the held-out error, in tangents, of x and y together.
-    held_out_rms: f64,
+    process: Process,
+    held_out: HeldOut,
 }
 
 impl Fit {
+    /// Frames of one point resemble each other: more than this many of them only cost time.
+    const MOST_FRAMES_OF_A_POINT: usize = 12;
+
     /// Fits samples of one person.
     ///
-    /// What is fitted is the difference between the geometric gaze and the true one, in tangents, by ridge regression with
-    /// one prior width a basis function; how strongly the prior holds is chosen by leaving each point out. Samples that
-    /// stay far off (blinks, looks elsewhere) lose their weight (Huber).
+    /// What is fitted is the difference between the geometric gaze and the true one, in tangents, by a Gaussian process
+    /// whose prior is what people have in common. Samples that stay far off (blinks, looks elsewhere) lose their weight.
     pub fn new(samples: &[Sample], setup: &Setup) -> Result<Self, FitError> {
         let usable: Vec<&Sample> = samples
             .iter()
@@ -113,47 +121,45 @@ impl Fit {
         {
             return Err(FitError::OnePlace);
         }
-        let bases: Vec<[f64; BASIS]> = usable.iter().map(|sample| basis(&sample.features)).collect();
-        let differences: Vec<Vector2<f64>> = usable
+        let (kept, points) = thinned(&usable);
+        let features: Vec<&Features> = kept.iter().map(|sample| &sample.features).collect();
+        let wanted: Vec<Vector2<f64>> = kept
             .iter()
             .map(|sample| sample.features.tangents_to(sample.target, setup) - sample.features.gaze_tangents())
             .collect();
-        let groups = points(&usable);
-        let axis = |index: usize| {
-            let wanted: Vec<f64> = differences.iter().map(|difference| difference[index]).collect();
-            Regression::fit(&bases, &wanted, &groups).ok_or(FitError::Degenerate)
-        };
-        let (x, y) = (axis(0)?, axis(1)?);
-        let held_out_rms = x.held_out_rms().hypot(y.held_out_rms());
-        Ok(Self { x, y, held_out_rms })
+        let (process, held_out) =
+            Process::fit(&features, &wanted, &points, Prior::built_in()).ok_or(FitError::Degenerate)?;
+        Ok(Self { process, held_out })
     }
 
     /// Tangents of the gaze and the standard deviation of one axis.
     fn predict(&self, features: &Features) -> (Vector2<f64>, f64) {
-        let basis = basis(features);
-        let ((x, sd_x), (y, sd_y)) = (self.x.predict(&basis), self.y.predict(&basis));
-        (
-            features.gaze_tangents() + Vector2::new(x, y),
-            (0.5 * (sd_x * sd_x + sd_y * sd_y)).sqrt(),
-        )
+        let (correction, sd) = self.process.predict(features, Prior::built_in());
+        (features.gaze_tangents() + correction, sd)
     }
 
     /// Held-out error of the samples it was fitted to, in degrees (RMS over both axes).
     pub fn held_out_error_deg(&self) -> f64 {
-        self.held_out_rms.atan().to_degrees()
+        self.held_out.rms.atan().to_degrees()
     }
 }
 
-/// The samples of each point looked at, by their indices.
-fn points(samples: &[&Sample]) -> Vec<Vec<usize>> {
-    let mut points: Vec<(ScreenPoint, Vec<usize>)> = Vec::new();
-    for (index, sample) in samples.iter().enumerate() {
+/// At most [`Fit::MOST_FRAMES_OF_A_POINT`] samples of each point, evenly spaced, and the point that each belongs to.
+fn thinned<'s>(samples: &[&'s Sample]) -> (Vec<&'s Sample>, Vec<usize>) {
+    let mut points: Vec<(ScreenPoint, Vec<&Sample>)> = Vec::new();
+    for sample in samples {
         match points.iter_mut().find(|(target, _)| *target == sample.target) {
-            Some((_, members)) => members.push(index),
-            None => points.push((sample.target, vec![index])),
+            Some((_, members)) => members.push(sample),
+            None => points.push((sample.target, vec![sample])),
         }
     }
-    points.into_iter().map(|(_, members)| members).collect()
+    let (mut kept, mut point_of) = (Vec::new(), Vec::new());
+    for (point, (_, members)) in points.into_iter().enumerate() {
+        let count = members.len().min(Fit::MOST_FRAMES_OF_A_POINT);
+        kept.extend((0..count).map(|index| members[index * members.len() / count]));
+        point_of.resize(kept.len(), point);
+    }
+    (kept, point_of)
 }
 
 #[cfg(test)]
@@ -168,6 +174,7 @@ mod tests {
         let setup = Setup::default();
         let mut features = Features {
             values: [0.0; COUNT],
+            appearance: Appearance::NONE,
             eyes_mm: [265.0, 150.0, 600.0],
             position_known: true,
         };
@@ -195,7 +202,7 @@ mod tests {
             assert!(error < 6.0, "{error} mm at ({x}, {y})");
             let raw = setup
                 .screen
-                .distance_mm(Mapping::Geometric.predict(&fresh.features, &setup).point, fresh.target);
+                .distance_mm(Mapping::Average.predict(&fresh.features, &setup).point, fresh.target);
             assert!(raw > 4.0 * error, "uncalibrated {raw} mm");
         }
     }

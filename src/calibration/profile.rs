@@ -200,6 +200,7 @@ fn parse(text: &str, path: &Path) -> Result<Profile, ProfileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibration::Appearance;
     use crate::calibration::Features;
     use crate::calibration::features::COUNT;
     use crate::geometry::ScreenPoint;
@@ -209,6 +210,7 @@ mod tests {
             target: ScreenPoint::new(x, y),
             features: Features {
                 values: [x - y; COUNT],
+                appearance: Appearance::NONE,
                 eyes_mm: [265.0, 150.0, 600.0],
                 position_known: true,
             },

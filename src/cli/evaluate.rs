@@ -220,11 +220,13 @@ fn quantile(values: &mut [f64], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibration::Appearance;
     use crate::calibration::features::COUNT;
 
     fn trial(x: f64, tracked: bool) -> Trial {
         let features = Features {
             values: [x; COUNT],
+            appearance: Appearance::NONE,
             eyes_mm: [0.0, 0.0, 600.0],
             position_known: false,
         };

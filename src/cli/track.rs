@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::Output;
+use crate::calibration::basis;
 use crate::capture::recording::Recording;
 use crate::eyes::{EyeState, Eyes};
 use crate::face::Face;
@@ -50,6 +51,9 @@ fn describe(seen: &Seen) -> Value {
             line["tracked"] = json!(true);
             line["confidence"] = json!(sighting.confidence);
             line["features"] = json!(sighting.features.values);
+            line["eyes_mm"] = json!(sighting.features.eyes_mm);
+            line["appearance"] = json!(sighting.features.appearance);
+            line["basis"] = json!(basis(&sighting.features));
             line
         }
         Seen::Nothing(absence, None) => json!({"tracked": false, "reason": absence.as_str(), "confidence": 0.0}),

@@ -80,6 +80,8 @@ pub struct EyesNet {
     net: Net,
     cropper: Cropper,
     last: Option<Eyes>,
+    /// What the net saw last of the left and the right eye.
+    patches: [Vec<f32>; 2],
 }
 
 impl EyesNet {
@@ -93,6 +95,7 @@ impl EyesNet {
             net,
             cropper: Cropper::new(PATCH_WIDTH, PATCH_HEIGHT)?,
             last: None,
+            patches: [(); 2].map(|()| vec![0.0; PATCH_WIDTH * PATCH_HEIGHT]),
         })
     }
 
@@ -114,9 +117,10 @@ impl EyesNet {
         self.last = None;
     }
 
-    /// The gray values (0..=255) of the patch that was looked at last, in the form of a left eye.
-    pub fn patch(&mut self) -> &[f32] {
-        self.net.input()
+    /// The gray values (0..=255) of the patches of the left and the right eye that were looked at last, each in the form of
+    /// a left eye.
+    pub fn patches(&self) -> [&[f32]; 2] {
+        [&self.patches[0], &self.patches[1]]
     }
 
     fn look_at(
@@ -157,6 +161,7 @@ impl EyesNet {
         let mirrored = side == Side::Right;
         self.cropper
             .cut(image, &patch_from_picture, mirrored, self.net.input())?;
+        self.patches[usize::from(mirrored)].copy_from_slice(self.net.input());
         let answer = self.net.run()?;
         let picture_from_patch = patch_from_picture.inverse();
         let point = |index: usize| {

@@ -1,0 +1,306 @@
+"""Learns what people have in common before calibration: `models/gaze_prior.json`.
+
+Many synthetic people look at points. Of each, a linear correction of the geometric gaze is fitted; mean and covariance of
+its weights over people come from expectation maximisation (linear mixed model: Laird and Ware, Biometrics 38, 1982). The
+kernel of the eyes' appearance and the noise are then chosen for the best prediction of frames that a nine-point
+calibration has not seen, of people that mean and covariance were not learned from.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+from . import manifest
+
+#: Seeds of these people; the nets are trained on others, and neither is measured on.
+FIRST_SEED = 900_000
+SECONDS = 40
+#: Standardised values beyond this say nothing more.
+LIMIT = 4.0
+#: Frames of a point that a calibration uses, as in the daemon.
+FRAMES_OF_A_POINT = 12
+#: Nine points of a calibration, in parts of the screen.
+GRID = [(x, y) for x in (0.08, 0.5, 0.92) for y in (0.08, 0.5, 0.92)]
+SCREEN_MM = np.array([531.0, 299.0])
+
+
+@dataclass
+class Person:
+    """The tracked frames of one person that show a fixation."""
+
+    basis: np.ndarray
+    appearance: np.ndarray
+    #: True minus geometric gaze, tangents right and down.
+    wanted: np.ndarray
+    #: Number of the fixation.
+    fixation: np.ndarray
+    #: True gaze point in mm.
+    gaze_mm: np.ndarray
+
+
+def source(index: int) -> str:
+    """The synthetic user number `index`: looking at points, some freely; distances, some pictures larger."""
+    draw = random.Random(index)
+    parts = f"seed={FIRST_SEED + index},fps=10,behaviour={'fixate' if index % 4 else 'free'}"
+    if index % 2:
+        parts += f",distance_mm={draw.uniform(450, 850):.0f}"
+    if index % 3 == 0:
+        parts += ",width=1280,height=720"
+    return "synthetic:" + parts
+
+
+def recorded(folder: Path, index: int, gazectl: Path) -> list[dict]:
+    """What the tracker sees of one person, one object a frame; makes the recording where it is missing."""
+    place = folder / str(FIRST_SEED + index)
+    if not (place / "truth.csv").exists():
+        words = [gazectl, "synthesize", place, "--seconds", str(SECONDS), "--source", source(index)]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seen = subprocess.run([gazectl, "track", place, "--json"], check=True, capture_output=True, text=True).stdout
+    return [json.loads(line) for line in seen.splitlines()]
+
+
+def person(folder: Path, index: int, gazectl: Path) -> Person:
+    """One person's fixations."""
+    frames = recorded(folder, index, gazectl)
+    with (folder / str(FIRST_SEED + index) / "truth.csv").open() as file:
+        truths = list(csv.DictReader(file))
+    rows: list[tuple] = []
+    number, before = -1, None
+    for frame, truth in zip(frames, truths, strict=True):
+        gaze = np.array([float(truth["gaze_x"]), float(truth["gaze_y"])]) * SCREEN_MM
+        if truth["movement"] != "fixation":
+            before = None
+            continue
+        if before is None or np.hypot(*(gaze - before)) > 25:
+            number += 1
+        before = gaze
+        if not frame["tracked"]:
+            continue
+        eyes, features = np.array(frame["eyes_mm"]), frame["features"]
+        geometric = np.array([features[16] + features[18], features[17] + features[19]]) / 2
+        appearance = np.frombuffer(bytes.fromhex(frame["appearance"]), np.int8) * (0.5 / 127)
+        rows.append((frame["basis"], appearance, (gaze - eyes[:2]) / eyes[2] - geometric, number, gaze))
+    columns = [np.array(column) for column in zip(*rows)]
+    return Person(*columns)
+
+
+@dataclass
+class Prior:
+    """Mean and spread of the basis; of each axis the weights' mean and covariance, and the variances of the noise."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    weights: list[np.ndarray]
+    covariance: list[np.ndarray]
+    point: np.ndarray
+    frame: np.ndarray
+
+    def standardised(self, basis: np.ndarray) -> np.ndarray:
+        return np.clip((basis - self.mean) / self.sd, -LIMIT, LIMIT)
+
+
+def learn(people: list[Person], rounds: int = 60, shrink: float = 2.0) -> Prior:
+    """Expectation maximisation over the means of fixations; `shrink` people of small weights steady the covariance."""
+    means, within = [], []
+    for one in people:
+        parts = [one.fixation == number for number in np.unique(one.fixation)]
+        parts = [part for part in parts if part.sum() >= 2]
+        means.append((np.array([one.basis[p].mean(0) for p in parts]), np.array([one.wanted[p].mean(0) for p in parts])))
+        within.append(np.array([one.wanted[p].var(0, ddof=1) for p in parts]))
+    everything = np.vstack([basis for basis, _ in means])
+    mean, sd = everything.mean(0), everything.std(0)
+    mean[0], sd[0] = 0.0, 1.0
+    size = len(mean)
+    prior = Prior(mean, sd, [], [], np.zeros(2), np.vstack(within).mean(0))
+    for axis in range(2):
+        weights, covariance, variance = np.zeros(size), np.eye(size) * 0.05**2, 0.02**2
+        for _ in range(rounds):
+            each, spreads, squares, count = [], [], 0.0, 0
+            inverse = np.linalg.inv(covariance)
+            for basis, wanted in means:
+                x, y = prior.standardised(basis), wanted[:, axis]
+                spread = np.linalg.inv(inverse + x.T @ x / variance)
+                own = spread @ (inverse @ weights + x.T @ y / variance)
+                squares += ((y - x @ own) ** 2).sum() + np.einsum("ij,jk,ik->", x, spread, x)
+                count += len(y)
+                each.append(own)
+                spreads.append(spread)
+            stacked = np.array(each)
+            weights = stacked.mean(0)
+            off = stacked - weights
+            covariance = (sum(spreads) + off.T @ off + shrink * np.eye(size) * 0.01**2) / (len(means) + shrink)
+            variance = squares / count
+        prior.weights.append(weights)
+        prior.covariance.append(covariance)
+        prior.point[axis] = variance
+    return prior
+
+
+def calibration(one: Person) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frames of the nine fixations nearest to the grid, the point of each, and the frames of all other fixations."""
+    numbers = [n for n in np.unique(one.fixation) if (one.fixation == n).sum() >= 6]
+    centres = np.array([np.median(one.gaze_mm[one.fixation == n], 0) for n in numbers])
+    chosen: list[int] = []
+    for point in GRID:
+        distance = np.hypot(*(centres - np.array(point) * SCREEN_MM).T)
+        distance[chosen] = np.inf
+        chosen.append(int(distance.argmin()))
+    frames, points = [], []
+    for point, index in enumerate(chosen):
+        of_point = np.flatnonzero(one.fixation == numbers[index])[1 : 1 + FRAMES_OF_A_POINT]
+        frames += list(of_point)
+        points += [point] * len(of_point)
+    left = np.flatnonzero(~np.isin(one.fixation, [numbers[index] for index in chosen]))
+    return np.array(frames), np.array(points), left
+
+
+#: What is chosen: factors of the covariance and of both noises, variance and length of the appearance's part.
+START = {"linear": 0.6, "appearance": 0.006, "length": 0.9, "point": 0.25, "frame": 0.6}
+
+
+@dataclass
+class Trial:
+    """A nine-point calibration of one person and the frames to predict, with a prior of other people."""
+
+    prior: Prior
+    known: np.ndarray
+    asked: np.ndarray
+    alike: np.ndarray
+    alike_asked: np.ndarray
+    wanted: np.ndarray
+    truth: np.ndarray
+    points: np.ndarray
+
+    @staticmethod
+    def of(one: Person, prior: Prior, every: int = 2) -> "Trial":
+        frames, points, left = calibration(one)
+        left = left[::every]
+        a, b = one.appearance[frames], one.appearance[left]
+        return Trial(prior, prior.standardised(one.basis[frames]), prior.standardised(one.basis[left]),
+                     squared(a, a), squared(b, a), one.wanted[frames], one.wanted[left], points)
+
+    def predict(self, scale: dict[str, float], average: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of each frame's correction (frames, 2)."""
+        same = (self.points[:, None] == self.points[None]).astype(float)
+        rate = 0.5 / scale["length"] ** 2
+        alike = scale["appearance"] * np.exp(-rate * self.alike)
+        alike_asked = scale["appearance"] * np.exp(-rate * self.alike_asked)
+        means, variances = [], []
+        for axis in range(2):
+            covariance = scale["linear"] * self.prior.covariance[axis]
+            noise = scale["point"] * self.prior.point[axis], scale["frame"] * self.prior.frame[axis]
+            weights = self.prior.weights[axis] * average
+            matrix = self.known @ covariance @ self.known.T + alike + noise[0] * same + noise[1] * np.eye(len(same))
+            between = self.asked @ covariance @ self.known.T + alike_asked
+            solved = np.linalg.solve(matrix, np.column_stack([self.wanted[:, axis] - self.known @ weights, between.T]))
+            means.append(self.asked @ weights + between @ solved[:, 0])
+            own = np.einsum("ij,jk,ik->i", self.asked, covariance, self.asked) + scale["appearance"]
+            variances.append(own - (between * solved[:, 1:].T).sum(1) + sum(noise))
+        return np.stack(means, 1), np.stack(variances, 1)
+
+    def surprise(self, scale: dict[str, float]) -> float:
+        """Mean minus log likelihood of the frames; beyond five standard deviations a frame counts as a blink."""
+        mean, variance = self.predict(scale)
+        return float(np.mean(0.5 * np.minimum((self.truth - mean) ** 2 / variance, 25) + 0.5 * np.log(variance)))
+
+    def median_error_deg(self, scale: dict[str, float], average: bool = True) -> float:
+        mean, _ = self.predict(scale, average)
+        return float(np.degrees(np.median(np.hypot(*(self.truth - mean).T))))
+
+
+def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared distances between rows."""
+    return np.maximum((a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T, 0)
+
+
+def choose(trials: list[Trial]) -> dict[str, float]:
+    """The scales that predict best, by the simplex method over their logarithms."""
+    names = list(START)
+
+    def cost(logs: np.ndarray) -> float:
+        return float(np.mean([trial.surprise(dict(zip(names, np.exp(logs)))) for trial in trials]))
+
+    start = np.log([START[name] for name in names])
+    simplex = np.vstack([start, start + 0.6 * np.eye(len(names))])
+    found = minimize(cost, start, method="Nelder-Mead", options={"maxfev": 150, "initial_simplex": simplex})
+    return dict(zip(names, map(float, np.exp(found.x))))
+
+
+def report(trials: list[Trial], scale: dict[str, float]) -> dict[str, list[float]]:
+    """Median error in degrees of candidates, over people: mean and the 90th percentile."""
+    candidates = {
+        "average person": ({**scale, "linear": 1e-9, "appearance": 1e-9}, True),
+        "ridge (no mean learned, one width for all)": (None, False),
+        "learned prior": ({**scale, "appearance": 1e-9, "point": 1.0, "frame": 1.0}, True),
+        "appearance alone (kernel ridge)": ({**scale, "linear": 1e-9}, True),
+        "learned prior and appearance": (scale, True),
+    }
+    rows = {}
+    for name, (with_scale, average) in candidates.items():
+        errors = []
+        for trial in trials:
+            if with_scale is None:
+                flat = [np.eye(len(c)) * np.trace(c) / len(c) for c in trial.prior.covariance]
+                plain = Trial(**{**vars(trial), "prior": Prior(**{**vars(trial.prior), "covariance": flat})})
+                errors.append(plain.median_error_deg({**scale, "linear": 9.0, "appearance": 1e-9, "point": 1.0, "frame": 1.0}, False))
+            else:
+                errors.append(trial.median_error_deg(with_scale, average))
+        rows[name] = [round(float(np.mean(errors)), 2), round(float(np.percentile(errors, 90)), 2)]
+        print(f"{name:45s} mean {rows[name][0]:.2f} deg, 90 % of people under {rows[name][1]:.2f} deg", flush=True)
+    inside, widths = [], []
+    for trial in trials:
+        mean, variance = trial.predict(scale)
+        radius, miss = 2.4477 * np.sqrt(variance.mean(1)), np.hypot(*(trial.truth - mean).T)
+        inside.append((miss < radius).mean())
+        widths.append(radius.mean() / np.quantile(miss, 0.95))
+    print(f"radius holds {np.mean(inside):.3f} of frames (tenth of people under {np.percentile(inside, 10):.3f}), "
+          f"{np.mean(widths):.2f} of the constant one")
+    return rows
+
+
+def run(folder: Path, gazectl: Path, count: int) -> None:
+    """Records, learns, chooses, reports and writes."""
+    with ThreadPoolExecutor(2) as pool:
+        people = list(pool.map(lambda index: person(folder, index, gazectl), range(count)))
+    people = [one for one in people if sum((one.fixation == n).sum() >= 6 for n in np.unique(one.fixation)) >= 12]
+    halves = [learn(people[half::2]) for half in (0, 1)]
+    trials = [Trial.of(one, halves[1 - index % 2]) for index, one in enumerate(people)]
+    scale = choose(trials)
+    print({name: round(value, 4) for name, value in scale.items()})
+    rows = report(trials, scale)
+    prior = learn(people)
+    write(prior, scale, len(people), rows)
+
+
+def write(prior: Prior, scale: dict[str, float], people: int, rows: dict[str, list[float]]) -> None:
+    """`gaze_prior.json`, as the daemon reads it, and its line in the manifest."""
+    def rounded(values: np.ndarray) -> list:
+        return [float(f"{v:.7g}") for v in values]
+
+    axes = [
+        {
+            "weights": rounded(prior.weights[axis]),
+            "covariance": [rounded(row) for row in 0.5 * (c + c.T)],
+            "point_variance": float(f"{scale['point'] * prior.point[axis]:.7g}"),
+            "frame_variance": float(f"{scale['frame'] * prior.frame[axis]:.7g}"),
+        }
+        for axis, c in enumerate(scale["linear"] * c for c in prior.covariance)
+    ]
+    text = {
+        "about": f"{people} synthetic people, seeds from {FIRST_SEED}; python -m models.train prior",
+        "held_out_median_deg": rows,
+        "mean": rounded(prior.mean), "sd": rounded(prior.sd), "limit": LIMIT, "axes": axes,
+        "appearance_variance": scale["appearance"], "appearance_length": scale["length"],
+    }
+    path = manifest.MODELS / "gaze_prior.json"
+    path.write_text(json.dumps(text, indent=1) + "\n")
+    manifest.update_prior(path)

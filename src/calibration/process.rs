@@ -1,0 +1,336 @@
+//! The Gaussian process that corrects the geometric gaze for one person (Rasmussen and Williams, Gaussian Processes for
+//! Machine Learning, 2006, chapter 2).
+//!
+//! Its mean and the linear part of its covariance are what people have in common; a second part lets frames in which the
+//! eyes look alike be corrected alike. Frames of one look at a point share a part of their noise, or a long look would
+//! count as many.
+
+use nalgebra::{Cholesky, DMatrix, DVector, Dyn, Vector2};
+
+use super::appearance::Appearance;
+use super::features::Features;
+use super::prior::{Basis, Covariance, Prior};
+
+/// One frame, as the process sees it.
+#[derive(Clone, Copy, Debug)]
+struct Input {
+    basis: Basis,
+    appearance: Appearance,
+}
+
+impl Input {
+    fn new(features: &Features, prior: &Prior) -> Self {
+        Self {
+            basis: prior.standardised(features),
+            appearance: features.appearance,
+        }
+    }
+}
+
+/// How far a person is from those the prior was learned from; ones for somebody like them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scales {
+    /// Of the covariance of the linear part.
+    linear: f64,
+    /// Of the variance of the appearance's part.
+    appearance: f64,
+    /// Of its length.
+    length: f64,
+    /// Of both variances of the noise.
+    noise: f64,
+}
+
+/// One of the scales.
+type Scale = fn(&mut Scales) -> &mut f64;
+
+impl Scales {
+    const LIKE_OTHERS: Self = Self {
+        linear: 1.0,
+        appearance: 1.0,
+        length: 1.0,
+        noise: 1.0,
+    };
+    /// Every scale with its candidates.
+    const CANDIDATES: [(Scale, &'static [f64]); 4] = [
+        (|scales| &mut scales.linear, &[1.0, 3.0, 9.0]),
+        (|scales| &mut scales.appearance, &[1.0, 5.0, 25.0]),
+        (|scales| &mut scales.length, &[0.25, 0.5, 1.0]),
+        (|scales| &mut scales.noise, &[0.3, 1.0, 3.0, 9.0]),
+    ];
+
+    /// Minus the logarithm of how probable the scales are beforehand: factors of 3, 5, 2 and 3 are ordinary ones.
+    fn surprise(&self) -> f64 {
+        let of = |scale: f64, ordinary: f64| 0.5 * (scale.ln() / ordinary.ln()).powi(2);
+        of(self.linear, 3.0) + of(self.appearance, 5.0) + of(self.length, 2.0) + of(self.noise, 3.0)
+    }
+}
+
+/// One axis, fitted.
+#[derive(Clone, Debug)]
+struct Axis {
+    mean: Basis,
+    covariance: Covariance,
+    noise_variance: f64,
+    factor: Cholesky<f64, Dyn>,
+    /// The covariance matrix's inverse times the targets' difference from the mean.
+    weights: DVector<f64>,
+}
+
+/// A fitted process of both axes.
+#[derive(Clone, Debug)]
+pub struct Process {
+    inputs: Vec<Input>,
+    appearance_variance: f64,
+    /// 1 / (2 length²).
+    appearance_rate: f64,
+    axes: [Axis; 2],
+}
+
+/// What is fitted, with all that does not change from one choice of scales to the next.
+struct Problem<'p> {
+    prior: &'p Prior,
+    inputs: Vec<Input>,
+    wanted: &'p [Vector2<f64>],
+    /// The calibration point that each frame belongs to.
+    points: &'p [usize],
+    /// Squared distances of the appearances.
+    distances: DMatrix<f64>,
+    /// How much each frame is believed, 0..1.
+    trust: Vec<f64>,
+}
+
+impl Process {
+    /// More frames than this are thinned out while the scales are chosen, which a part of them tells as well.
+    const MOST_FOR_SCALES: usize = 160;
+    /// Frames whose held-out error is more than this many standard deviations count less and less (Huber, 1964).
+    const HUBER: f64 = 2.5;
+    const ROUNDS: usize = 2;
+
+    /// Fits `wanted`, the difference in tangents between the true and the geometric gaze; `points` gives the calibration
+    /// point of each frame. `None` where the numbers have no finite solution.
+    pub fn fit(
+        features: &[&Features],
+        wanted: &[Vector2<f64>],
+        points: &[usize],
+        prior: &Prior,
+    ) -> Option<(Self, HeldOut)> {
+        let mut problem = Problem::new(features, wanted, points, prior);
+        let step = features.len().div_ceil(Self::MOST_FOR_SCALES);
+        let scales = if step == 1 {
+            problem.choose_scales()?
+        } else {
+            let kept: Vec<usize> = (0..features.len()).step_by(step).collect();
+            let features: Vec<&Features> = kept.iter().map(|index| features[*index]).collect();
+            let wanted: Vec<Vector2<f64>> = kept.iter().map(|index| wanted[*index]).collect();
+            let points: Vec<usize> = kept.iter().map(|index| points[*index]).collect();
+            Problem::new(&features, &wanted, &points, prior).choose_scales()?
+        };
+        for _ in 0..Self::ROUNDS {
+            let process = problem.solve(scales)?;
+            problem.distrust_outliers(&process)?;
+        }
+        let process = problem.solve(scales)?;
+        let held_out = problem.held_out(&process)?;
+        Some((process, held_out))
+    }
+
+    /// What has to be added to the geometric gaze, in tangents, and the standard deviation of one axis.
+    pub fn predict(&self, features: &Features, prior: &Prior) -> (Vector2<f64>, f64) {
+        let input = Input::new(features, prior);
+        let alike = DVector::from_iterator(
+            self.inputs.len(),
+            self.inputs
+                .iter()
+                .map(|known| self.alike(known.appearance.distance_squared(&input.appearance))),
+        );
+        let mut mean = Vector2::zeros();
+        let mut variance = 0.0;
+        for (index, axis) in self.axes.iter().enumerate() {
+            let turned = axis.covariance * input.basis;
+            let covariances = DVector::from_fn(self.inputs.len(), |row, _| {
+                self.inputs[row].basis.dot(&turned) + alike[row]
+            });
+            mean[index] = axis.mean.dot(&input.basis) + covariances.dot(&axis.weights);
+            let own = input.basis.dot(&turned) + self.appearance_variance;
+            let mut explained = covariances;
+            let known = if axis.factor.l_dirty().solve_lower_triangular_mut(&mut explained) {
+                explained.norm_squared()
+            } else {
+                0.0
+            };
+            variance += 0.5 * ((own - known).max(0.0) + axis.noise_variance);
+        }
+        (mean, variance.sqrt())
+    }
+
+    fn alike(&self, distance_squared: f64) -> f64 {
+        self.appearance_variance * (-distance_squared * self.appearance_rate).exp()
+    }
+}
+
+/// Errors of points, each left out of the fit in turn.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldOut {
+    /// Root mean square in tangents, of both axes together, each frame's error capped at three standard deviations.
+    pub rms: f64,
+}
+
+impl<'p> Problem<'p> {
+    fn new(features: &[&Features], wanted: &'p [Vector2<f64>], points: &'p [usize], prior: &'p Prior) -> Self {
+        let inputs: Vec<Input> = features.iter().map(|features| Input::new(features, prior)).collect();
+        let mut distances = DMatrix::zeros(inputs.len(), inputs.len());
+        for row in 0..inputs.len() {
+            for column in 0..row {
+                let distance = inputs[row].appearance.distance_squared(&inputs[column].appearance);
+                distances[(row, column)] = distance;
+                distances[(column, row)] = distance;
+            }
+        }
+        Self {
+            prior,
+            trust: vec![1.0; inputs.len()],
+            inputs,
+            wanted,
+            points,
+            distances,
+        }
+    }
+
+    fn solve(&self, scales: Scales) -> Option<Process> {
+        let length = self.prior.appearance_length * scales.length;
+        let appearance_variance = self.prior.appearance_variance * scales.appearance;
+        let appearance_rate = 0.5 / (length * length);
+        let [x, y] = [0, 1].map(|index| self.solve_axis(index, scales, appearance_variance, appearance_rate));
+        Some(Process {
+            inputs: self.inputs.clone(),
+            appearance_variance,
+            appearance_rate,
+            axes: [x?, y?],
+        })
+    }
+
+    fn solve_axis(&self, index: usize, scales: Scales, appearance_variance: f64, appearance_rate: f64) -> Option<Axis> {
+        let prior = &self.prior.axes[index];
+        let covariance = Covariance::from(prior.covariance) * scales.linear;
+        let (of_point, of_frame) = (prior.point_variance * scales.noise, prior.frame_variance * scales.noise);
+        let mean = Basis::from(prior.weights);
+        let turned: Vec<Basis> = self.inputs.iter().map(|input| covariance * input.basis).collect();
+        let matrix = DMatrix::from_fn(self.inputs.len(), self.inputs.len(), |row, column| {
+            let alike = appearance_variance * (-self.distances[(row, column)] * appearance_rate).exp();
+            let shared = if self.points[row] == self.points[column] {
+                of_point
+            } else {
+                0.0
+            };
+            let own = if row == column { of_frame } else { 0.0 };
+            let doubt = (self.trust[row] * self.trust[column]).sqrt();
+            turned[row].dot(&self.inputs[column].basis) + alike + (shared + own) / doubt
+        });
+        let difference = DVector::from_fn(self.inputs.len(), |row, _| {
+            self.wanted[row][index] - mean.dot(&self.inputs[row].basis)
+        });
+        let factor = matrix.cholesky()?;
+        let weights = factor.solve(&difference);
+        weights.iter().all(|weight| weight.is_finite()).then_some(Axis {
+            mean,
+            covariance,
+            noise_variance: of_point + of_frame,
+            factor,
+            weights,
+        })
+    }
+
+    /// The scales that make the samples and themselves most probable, found by changing one at a time.
+    fn choose_scales(&self) -> Option<Scales> {
+        let mut best = (Scales::LIKE_OTHERS, self.improbability(Scales::LIKE_OTHERS)?);
+        loop {
+            let before = best.0;
+            for (part, candidates) in Scales::CANDIDATES {
+                for candidate in candidates {
+                    let mut scales = best.0;
+                    if *part(&mut scales) == *candidate {
+                        continue;
+                    }
+                    *part(&mut scales) = *candidate;
+                    if let Some(improbability) = self.improbability(scales)
+                        && improbability < best.1
+                    {
+                        best = (scales, improbability);
+                    }
+                }
+            }
+            if best.0 == before {
+                return Some(best.0);
+            }
+        }
+    }
+
+    /// Minus the logarithm of the samples' marginal likelihood, and of how probable the scales are.
+    fn improbability(&self, scales: Scales) -> Option<f64> {
+        let process = self.solve(scales)?;
+        let of_axis = |index: usize| {
+            let axis = &process.axes[index];
+            let misfit: f64 = (0..self.inputs.len())
+                .map(|row| axis.weights[row] * (self.wanted[row][index] - axis.mean.dot(&self.inputs[row].basis)))
+                .sum();
+            let log_volume: f64 = axis.factor.l_dirty().diagonal().iter().map(|value| value.ln()).sum();
+            0.5 * misfit + log_volume
+        };
+        let sum = of_axis(0) + of_axis(1) + scales.surprise();
+        sum.is_finite().then_some(sum)
+    }
+
+    /// Each frame's error and its standard deviation, squared, had the fit not seen the frame's point: with `K` the
+    /// covariance matrix, `K⁻¹` restricted to the point gives the inverse of the error's covariance (Rasmussen and
+    /// Williams, 5.12, for more than one sample).
+    fn left_out(&self, axis: &Axis) -> Option<Vec<[f64; 2]>> {
+        let inverse = axis.factor.inverse();
+        let mut errors = vec![[0.0, 1.0]; self.inputs.len()];
+        for members in members(self.points) {
+            let block = DMatrix::from_fn(members.len(), members.len(), |row, column| {
+                inverse[(members[row], members[column])]
+            });
+            let covariance = block.try_inverse()?;
+            let weights = DVector::from_fn(members.len(), |row, _| axis.weights[members[row]]);
+            let error = &covariance * weights;
+            for (row, index) in members.iter().enumerate() {
+                errors[*index] = [error[row], covariance[(row, row)]];
+            }
+        }
+        Some(errors)
+    }
+
+    fn distrust_outliers(&mut self, process: &Process) -> Option<()> {
+        let [x, y] = [self.left_out(&process.axes[0])?, self.left_out(&process.axes[1])?];
+        for ((trust, x), y) in self.trust.iter_mut().zip(x).zip(y) {
+            // The variance of an axis includes the doubt of the round before, which must not feed on itself.
+            let deviations = (0.5 * (x[0] * x[0] / x[1] + y[0] * y[0] / y[1]) / *trust).sqrt();
+            *trust = (Process::HUBER / deviations).powi(2).clamp(1e-4, 1.0);
+        }
+        Some(())
+    }
+
+    fn held_out(&self, process: &Process) -> Option<HeldOut> {
+        let [x, y] = [self.left_out(&process.axes[0])?, self.left_out(&process.axes[1])?];
+        let squares: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x[0] * x[0] + y[0] * y[0]).collect();
+        let cap = 9.0 * median(&squares);
+        let mean = squares.iter().map(|square| square.min(cap)).sum::<f64>() / squares.len() as f64;
+        mean.is_finite().then(|| HeldOut { rms: mean.sqrt() })
+    }
+}
+
+/// The frames of each point, by their indices.
+fn members(points: &[usize]) -> Vec<Vec<usize>> {
+    let mut members = vec![Vec::new(); points.iter().max().map_or(0, |most| most + 1)];
+    for (index, point) in points.iter().enumerate() {
+        members[*point].push(index);
+    }
+    members.retain(|members: &Vec<usize>| !members.is_empty());
+    members
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}
