@@ -127,6 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::calibration::Appearance;
     use crate::calibration::features::COUNT;
 
     fn angle_strategy(limit: f64) -> impl Strategy<Value = VisualAngle> {
@@ -139,6 +140,7 @@ mod tests {
         let look = |&(x, y): &(f64, f64)| {
             let mut features = Features {
                 values: [0.0; COUNT],
+                appearance: Appearance::NONE,
                 eyes_mm: [265.0, 150.0, 600.0],
                 position_known: true,
             };
@@ -195,14 +197,15 @@ mod tests {
     #[test]
     fn a_click_wants_the_gaze_on_it() {
         let setup = Setup::default();
-        let mapping = Mapping::Geometric;
+        let mapping = Mapping::Average;
         let centre = ScreenPoint::CENTRE;
         let looked = frames(&[(0.45, 0.5), (0.45, 0.5), (0.45, 0.5), (0.9, 0.9)]);
         let wanted = wanted_by_click(&mapping, centre, &looked, &setup).expect("a steady look");
-        assert!(
-            (2.0..3.0).contains(&wanted.x_deg) && wanted.y_deg.abs() < 0.1,
-            "{wanted:?}"
-        );
+        // Three of the four frames look at one place, which is where the gaze is.
+        let gaze = angle(&mapping, &looked[0], &setup);
+        let target = setup.screen.visual_angle(centre, looked[0].eyes_mm[2]);
+        let expected = VisualAngle::new(target.x_deg - gaze.x_deg, target.y_deg - gaze.y_deg);
+        assert!(wanted.distance_deg(expected) < 0.1, "{wanted:?}, not {expected:?}");
         let moved = frames(&[(0.1, 0.5), (0.4, 0.5), (0.7, 0.5), (1.0, 0.5)]);
         assert!(wanted_by_click(&mapping, centre, &moved, &setup).is_err_and(|reason| reason.contains("moving")));
         assert!(wanted_by_click(&mapping, centre, &looked[..2], &setup).is_err());
