@@ -21,10 +21,36 @@ pub struct Exits {
     pub emitter: SignalEmitter<'static>,
     /// The client wants `Sample` signals.
     signals: bool,
-    stream: Mutex<Option<OwnedFd>>,
+    stream: Mutex<Option<StreamEnd>>,
     memory_file: Mutex<Option<MemoryFileWriter>>,
     /// Records that were made for the session and did not reach it.
     dropped: AtomicU64,
+}
+
+/// The daemon's end of a stream.
+#[derive(Debug)]
+struct StreamEnd {
+    socket: OwnedFd,
+    /// The newest record that did not fit into the socket; it goes before the next one, unless that takes its place.
+    waiting: Option<[u8; Record::SIZE]>,
+}
+
+/// What became of a record on its way into a socket.
+enum Sending {
+    Sent,
+    Full,
+    /// The client closed its end.
+    Closed,
+}
+
+impl StreamEnd {
+    fn send(&self, bytes: &[u8]) -> Sending {
+        match send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(_) => Sending::Sent,
+            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Sending::Full,
+            Err(_) => Sending::Closed,
+        }
+    }
 }
 
 impl Exits {
@@ -56,7 +82,13 @@ impl Exits {
         // Nothing is ever read from a client.
         shutdown(&ours, rustix::net::Shutdown::Read)?;
         sockopt::set_socket_send_buffer_size(&ours, Self::STREAM_BUFFER_BYTES)?;
-        *lock(&self.stream) = Some(ours);
+        let end = StreamEnd {
+            socket: ours,
+            waiting: None,
+        };
+        if lock(&self.stream).replace(end).is_some_and(|old| old.waiting.is_some()) {
+            self.count_dropped();
+        }
         Ok(theirs)
     }
 
@@ -72,15 +104,21 @@ impl Exits {
         if let Some(file) = &mut *lock(&self.memory_file) {
             file.write(record);
         }
-        let mut reached = self.send_to_stream(record);
+        self.send_to_stream(record);
         if self.signals {
             let sent = zbus::block_on(self.emitter.emit(SESSION_INTERFACE, "Sample", &record.arguments()));
             if let Err(error) = sent {
                 tracing::trace!(%error, "sample not sent");
-                reached = false;
+                self.count_dropped();
             }
         }
-        if !reached {
+    }
+
+    /// No more records follow for now: the one that waits goes, or is lost.
+    pub fn flush(&self) {
+        let mut stream = lock(&self.stream);
+        let waiting = stream.as_mut().and_then(|end| Some((end.waiting.take()?, &*end)));
+        if waiting.is_some_and(|(bytes, end)| matches!(end.send(&bytes), Sending::Full)) {
             self.count_dropped();
         }
     }
@@ -91,18 +129,27 @@ impl Exits {
         }
     }
 
-    /// False where the stream was full.
-    fn send_to_stream(&self, record: &Record) -> bool {
+    /// A few records wait in the socket; beyond them only the newest is kept.
+    fn send_to_stream(&self, record: &Record) {
         let mut stream = lock(&self.stream);
-        let Some(socket) = &*stream else { return true };
-        match send(socket, &record.encode(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(_) => true,
-            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => false,
-            // The client closed its end.
-            Err(_) => {
-                *stream = None;
-                true
-            }
+        let Some(end) = &mut *stream else { return };
+        let bytes = record.encode();
+        let before = end.waiting.take();
+        let sent = match before {
+            Some(before) => match end.send(&before) {
+                Sending::Sent => end.send(&bytes),
+                Sending::Full => {
+                    self.count_dropped();
+                    Sending::Full
+                }
+                Sending::Closed => Sending::Closed,
+            },
+            None => end.send(&bytes),
+        };
+        match sent {
+            Sending::Sent => {}
+            Sending::Full => end.waiting = Some(bytes),
+            Sending::Closed => *stream = None,
         }
     }
 }
@@ -173,8 +220,29 @@ mod tests {
             waiting += 1;
         }
         assert!((1..=16).contains(&waiting), "{waiting} records waited in the kernel");
-        assert_eq!(read + waiting + exits.dropped(), 1000);
-        assert_eq!(exits.dropped(), missed + (1000 - next));
+        // The newest was kept for when there is room again.
+        exits.flush();
+        let Ok(Received::Sample(newest)) = stream.receive(Duration::ZERO) else {
+            panic!("the newest record waits")
+        };
+        assert_eq!(newest.record.sequence, 999);
+        missed += 999 - next;
+        assert_eq!(read + waiting + 1 + exits.dropped(), 1000);
+        assert_eq!(exits.dropped(), missed);
+    }
+
+    #[test]
+    fn what_still_waits_at_the_end_is_counted() {
+        let (exits, _peer) = test_exits();
+        let mut stream = Stream::new(exits.open_stream().expect("a socket"));
+        (0..100).for_each(|sequence| exits.send(&record(sequence)));
+        exits.flush();
+        exits.flush();
+        let mut read = 0;
+        while let Ok(Received::Sample(_)) = stream.receive(Duration::ZERO) {
+            read += 1;
+        }
+        assert_eq!(read + exits.dropped(), 100);
     }
 
     #[test]

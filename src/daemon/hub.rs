@@ -313,6 +313,9 @@ impl Hub {
                 );
             }
             shared.claims.set_active(id, started);
+            if !started && let Some(outlet) = shared.sessions.get(&id) {
+                outlet.exits.flush();
+            }
             Ok(())
         })
     }

@@ -141,6 +141,8 @@ fn nobody_else_can_touch_a_session() {
     assert_eq!(refusal(theirs.start()), "org.gazed.Gaze1.Error.NotOwner");
     assert_eq!(refusal(theirs.stop()), "org.gazed.Gaze1.Error.NotOwner");
     assert_eq!(refusal(theirs.close()), "org.gazed.Gaze1.Error.NotOwner");
+    assert_eq!(refusal(theirs.open_stream()), "org.gazed.Gaze1.Error.NotOwner");
+    assert_eq!(refusal(theirs.open_latest()), "org.gazed.Gaze1.Error.NotOwner");
     session.start().expect("the owner may");
 }
 
@@ -175,6 +177,19 @@ fn wrong_use_is_refused_by_name() {
     let gone = refusal(session.close());
     assert_eq!(gone, "org.freedesktop.DBus.Error.UnknownObject", "its object is gone");
     assert_eq!(refusal(session.start()), gone);
+    let call = |path: &str, interface: &str, method: &str| {
+        let connection = client.connection();
+        let body = &("not what it takes",);
+        refusal(connection.call_method(Some("org.gazed.Gaze1"), path, Some(interface), method, body))
+    };
+    let never_made = call("/org/gazed/Gaze1/session/4711", "org.gazed.Gaze1.Session", "Start");
+    assert_eq!(never_made, gone);
+    let of_manager = |method| call("/org/gazed/Gaze1", "org.gazed.Gaze1.Manager", method);
+    // A wrong signature never reaches this project's code: zbus answers, under a name of its own.
+    assert_eq!(of_manager("CreateSession"), "org.freedesktop.zbus.Error");
+    assert_eq!(of_manager("CreateSessions"), "org.freedesktop.DBus.Error.UnknownMethod");
+    let set = manager.inner().set_property("State", "tracking");
+    assert!(set.is_err_and(|error| error.to_string().contains("read-only") || error.to_string().contains("ReadOnly")));
     assert!(manager.clients().expect("still answers").is_empty());
     assert_ends_cleanly(gazed);
 }
@@ -551,8 +566,12 @@ fn clients_killed_at_any_moment_leave_nothing_behind() {
         .and_then(|kills| kills.parse().ok())
         .unwrap_or(12_u64);
     let desk = Desk::new();
-    let gazed = desk.start_gazed(&desk.empty_recording(60));
+    // Nobody reads its log meanwhile, and what hundreds of clients leave in it would fill the pipe.
+    let mut command = desk.gazed(&desk.empty_recording(60));
+    let child = command.env("RUST_LOG", "warn").stderr(Stdio::piped()).spawn();
+    let gazed = Running(child.expect("gazed starts"));
     let client = desk.client();
+    eventually("gazed owns its name", || client.daemon_runs().expect("the bus answers"));
     let manager = client.manager().expect("a proxy");
     // The first session makes the threads and sockets that stay.
     let mut first = session(&client);

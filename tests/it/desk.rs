@@ -97,6 +97,13 @@ impl Desk {
         self.bus = None;
     }
 
+    /// Another bus at the same address.
+    pub fn restart_bus(&mut self) {
+        self.stop_bus();
+        let _ = std::fs::remove_file(self.path("bus"));
+        self.start_bus();
+    }
+
     pub fn address(&self) -> &str {
         &self.address
     }

@@ -12,6 +12,7 @@ mod foveated;
 mod outputs;
 mod plot;
 mod policy;
+mod privacy;
 mod real;
 mod recording;
 mod report;

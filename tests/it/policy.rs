@@ -7,6 +7,8 @@ use zbus::interface;
 use zbus::object_server::SignalEmitter;
 use zbus::zvariant::OwnedValue;
 
+use gazed::client::Client;
+
 use crate::desk::{Desk, eventually};
 
 const NOT_AUTHORIZED: &str = "org.gazed.Gaze1.Error.NotAuthorized";
@@ -51,6 +53,12 @@ fn a_list_keeps_out_who_is_not_on_it() {
     );
     assert_eq!(refusal(control.use_profile("any")).as_deref(), Some(NOT_AUTHORIZED));
     assert_eq!(refusal(control.recenter(0.5, 0.5, 0)).as_deref(), Some(NOT_AUTHORIZED));
+    assert_eq!(
+        refusal(control.add_sample(0.5, 0.5, 0)).as_deref(),
+        Some(NOT_AUTHORIZED)
+    );
+    assert_eq!(refusal(control.delete_profile("any")).as_deref(), Some(NOT_AUTHORIZED));
+    assert_eq!(refusal(control.pause()).as_deref(), Some(NOT_AUTHORIZED));
     assert!(!manager.camera_active().expect("a property"));
     drop(gazed);
 
@@ -100,16 +108,12 @@ impl Notifications {
     async fn action_invoked(emitter: &SignalEmitter<'_>, id: u32, action: &str) -> zbus::Result<()>;
 }
 
-#[test]
-fn the_user_is_asked_once_and_the_answer_is_remembered() {
-    let desk = Desk::new();
-    configure(&desk, "policy = \"ask\"");
-    let source = desk.empty_recording(60);
-    let gazed = desk.start_gazed(&source);
+/// The desktop, and what it has shown.
+fn desktop(desk: &Desk, answer: &'static str) -> (Client, Arc<Mutex<Vec<String>>>) {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let notifications = Notifications {
         shown: Arc::clone(&shown),
-        answer: "allow",
+        answer,
     };
     let desktop = desk.client();
     let server = desktop.connection();
@@ -120,7 +124,38 @@ fn the_user_is_asked_once_and_the_answer_is_remembered() {
     server
         .request_name("org.freedesktop.Notifications")
         .expect("the name is free");
+    (desktop, shown)
+}
 
+#[test]
+fn who_was_refused_stays_out_and_is_not_asked_about_again() {
+    let desk = Desk::new();
+    configure(&desk, "policy = \"ask\"");
+    let gazed = desk.start_gazed(&desk.empty_recording(60));
+    let (_desktop, shown) = desktop(&desk, "refuse");
+    let client = desk.client();
+    let manager = client.manager().expect("a proxy");
+    for _ in 0..3 {
+        let refused = refusal(manager.create_session(HashMap::new()));
+        assert_eq!(refused.as_deref(), Some(NOT_AUTHORIZED));
+        eventually("the user was asked", || shown.lock().expect("no panic").len() == 1);
+        // The answer is on its way for a moment.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(shown.lock().expect("no panic").len(), 1);
+    assert!(!manager.camera_active().expect("a property"));
+    gazed.signal(rustix::process::Signal::TERM);
+    let (_, said) = gazed.ended();
+    assert!(said.contains("did not allow"), "{said}");
+}
+
+#[test]
+fn the_user_is_asked_once_and_the_answer_is_remembered() {
+    let desk = Desk::new();
+    configure(&desk, "policy = \"ask\"");
+    let source = desk.empty_recording(60);
+    let gazed = desk.start_gazed(&source);
+    let (_desktop, shown) = desktop(&desk, "allow");
     let client = desk.client();
     let manager = client.manager().expect("a proxy");
     let refused = refusal(manager.create_session(HashMap::new()));

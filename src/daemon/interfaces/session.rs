@@ -51,7 +51,8 @@ impl Session {
     }
 
     /// A SOCK_SEQPACKET end on which each packet is one record, little-endian; its layout and version byte are documented
-    /// with the client library. A slow reader misses records, which Dropped counts. An earlier stream ends.
+    /// with the client library. For a slow reader a few records wait, and beyond them the newest; Dropped counts the others.
+    /// An earlier stream ends.
     #[zbus(out_args("stream"))]
     fn open_stream(&self, #[zbus(header)] header: Header<'_>) -> Result<OwnedFd> {
         let exits = self.hub.exits(self.id, sender(&header)?)?;
