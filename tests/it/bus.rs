@@ -189,7 +189,10 @@ fn wrong_use_is_refused_by_name() {
     assert_eq!(of_manager("CreateSession"), "org.freedesktop.zbus.Error");
     assert_eq!(of_manager("CreateSessions"), "org.freedesktop.DBus.Error.UnknownMethod");
     let set = manager.inner().set_property("State", "tracking");
-    assert!(set.is_err_and(|error| error.to_string().contains("read-only") || error.to_string().contains("ReadOnly")));
+    assert!(
+        matches!(set, Err(zbus::fdo::Error::UnknownProperty(_))),
+        "nothing can be set: {set:?}"
+    );
     assert!(manager.clients().expect("still answers").is_empty());
     assert_ends_cleanly(gazed);
 }
