@@ -181,6 +181,15 @@ pub struct CameraPoint {
 }
 
 impl Setup {
+    /// The same with another screen; the camera stays where it is beside the screen's middle and above its upper edge.
+    pub fn with_screen(self, screen: Screen) -> Self {
+        Self {
+            screen,
+            camera_x_mm: self.camera_x_mm + 0.5 * (screen.width_mm - self.screen.width_mm),
+            ..self
+        }
+    }
+
     /// Focal length in pixels of a picture `width_px` wide (pinhole camera: f = w / (2 tan(fov / 2))), where the field of
     /// view is known.
     pub fn focal_px(&self, width_px: u32) -> Option<f64> {

@@ -67,6 +67,8 @@ pub mod daemon;
 #[cfg(feature = "tracker")]
 pub mod disk;
 #[cfg(feature = "tracker")]
+pub mod edid;
+#[cfg(feature = "tracker")]
 pub mod eyes;
 #[cfg(feature = "tracker")]
 pub mod face;

@@ -115,8 +115,12 @@ impl Layout {
             Some(name) => self.all().find(|output| output.name == name)?,
             None => &self.primary,
         };
-        let tracked = self.all().nth(self.tracked).unwrap_or(&self.primary);
-        Some(Placement::between(tracked, to))
+        Some(Placement::between(self.tracked(), to))
+    }
+
+    /// The one that is tracked.
+    pub fn tracked(&self) -> &Output {
+        self.all().nth(self.tracked).unwrap_or(&self.primary)
     }
 
     /// The names, for people.

@@ -125,6 +125,14 @@ impl Features {
         self.values.iter().chain(&self.eyes_mm).all(|value| value.is_finite())
     }
 
+    /// How open the left and the right eye are, 0..1.
+    pub fn openness(&self) -> [f64; 2] {
+        ["left_openness", "right_openness"].map(|wanted| {
+            let index = NAMES.iter().position(|name| *name == wanted);
+            index.map_or(1.0, |index| self.values[index])
+        })
+    }
+
     /// The geometric gaze of both eyes together: tangents right and down on the screen.
     pub fn gaze_tangents(&self) -> Vector2<f64> {
         let [.., left_x, left_y, right_x, right_y] = self.values;

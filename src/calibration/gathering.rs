@@ -4,6 +4,7 @@
 use super::profile::Profile;
 use super::quality::{Answers, Quality};
 use super::{Features, Fit, FitError, Mapping, Sample};
+use crate::eyes::EyeState;
 use crate::geometry::{Screen, ScreenPoint, Setup, VisualAngle};
 use crate::tracking::Absence;
 
@@ -44,6 +45,16 @@ pub fn gather<'f>(frames: impl Iterator<Item = &'f Result<Features, Absence>>, s
         ];
         let (_, reason) = reasons.into_iter().max_by_key(|(count, _)| *count).unwrap_or_default();
         return Err(format!("{reason} in {} of {all} pictures", missed.len()));
+    }
+    for (eye, name) in ["left", "right"].iter().enumerate() {
+        let closed = |features: &&Features| features.openness()[eye] < f64::from(EyeState::LEAST_OPENNESS);
+        let closed = seen.iter().filter(closed).count();
+        if closed as f64 > (1.0 - LEAST_SHARE) * seen.len() as f64 {
+            return Err(format!(
+                "the {name} eye was closed in {closed} of {} pictures; keep both eyes open",
+                seen.len()
+            ));
+        }
     }
     // The rough gaze of pure geometry is enough to tell a steady look from a moving one, whatever is calibrated.
     let angles: Vec<VisualAngle> = seen
@@ -212,6 +223,8 @@ impl Gathering {
             accuracy_deg: quality.error_deg,
             precision_deg: quality.precision_deg,
             screen,
+            camera: String::new(),
+            monitor: String::new(),
             samples: self.samples(),
         })
     }
@@ -251,6 +264,7 @@ mod tests {
         let truth = features.tangents_to(ScreenPoint::new(x, y), &setup);
         let seen = [truth.x / 1.2 + noise, truth.y / 1.2 - noise];
         features.values[16..20].copy_from_slice(&[seen[0], seen[1], seen[0], seen[1]]);
+        features.values[8..10].copy_from_slice(&[1.0, 1.0]);
         features
     }
 
@@ -285,6 +299,14 @@ mod tests {
             .collect();
         let reason = gather(blinks.iter(), &setup).expect_err("eyes closed");
         assert!(reason.contains("the eyes were closed in 15 of 20"), "{reason}");
+        let one_eyed = |features: Features| {
+            let mut features = features;
+            features.values[9] = 0.1;
+            features
+        };
+        let winking: Frames = (0..20).map(|n| Ok(one_eyed(look(0.5, 0.5, noise(n))))).collect();
+        let reason = gather(winking.iter(), &setup).expect_err("one eye closed");
+        assert!(reason.contains("the right eye was closed in 20 of 20"), "{reason}");
         let wandering: Frames = (0..20).map(|n| Ok(look(f64::from(n) / 20.0, 0.5, 0.0))).collect();
         let reason = gather(wandering.iter(), &setup).expect_err("moving");
         assert!(reason.contains("not steady"), "{reason}");

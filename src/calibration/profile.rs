@@ -62,6 +62,11 @@ pub struct Profile {
     /// RMS difference between consecutive samples while a point was looked at, in degrees.
     pub precision_deg: f64,
     pub screen: Screen,
+    /// The camera and the monitor that it was made with; empty where that is not known.
+    #[serde(default)]
+    pub camera: String,
+    #[serde(default)]
+    pub monitor: String,
     pub samples: Vec<Sample>,
 }
 
@@ -194,7 +199,16 @@ fn parse(text: &str, path: &Path) -> Result<Profile, ProfileError> {
             found: format,
         });
     }
-    toml::from_str(text).map_err(damaged)
+    let profile: Profile = toml::from_str(text).map_err(damaged)?;
+    // A file that was cut between two samples is still TOML.
+    let found = profile.samples.chunk_by(|a, b| a.target == b.target).count();
+    if found != profile.points as usize {
+        return Err(ProfileError::Damaged {
+            path: path.to_owned(),
+            reason: format!("it holds {found} of {} points", profile.points),
+        });
+    }
+    Ok(profile)
 }
 
 #[cfg(test)]
@@ -224,6 +238,8 @@ mod tests {
             accuracy_deg: 1.5,
             precision_deg: 0.4,
             screen: Screen::default(),
+            camera: "Test Cam".into(),
+            monitor: "DEL-A0C4-4C564231".into(),
             samples: vec![
                 sample(0.1, 0.1),
                 sample(0.9, 0.1),

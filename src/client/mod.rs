@@ -144,10 +144,17 @@ impl Client {
     }
 
     /// Begins a calibration; it is aborted when this connection ends before it was committed.
-    /// `output` is the monitor that points are shown on; the primary one where `None`.
-    pub fn calibration(&self, output: Option<&str>) -> Result<CalibrationProxyBlocking<'static>, ClientError> {
-        let options = output.map(|output| ("output", output.into()));
-        let path = self.control()?.begin_calibration(options.into_iter().collect())?;
+    /// `output` is the monitor that points are shown on; the primary one where `None`. `screen_mm` is how large the tracked
+    /// monitor is, where it does not say so itself.
+    pub fn calibration(
+        &self,
+        output: Option<&str>,
+        screen_mm: Option<(f64, f64)>,
+    ) -> Result<CalibrationProxyBlocking<'static>, ClientError> {
+        let output = output.map(|output| ("output", output.into()));
+        let size = screen_mm.map(|size| ("screen-mm", size.into()));
+        let options = output.into_iter().chain(size).collect();
+        let path = self.control()?.begin_calibration(options)?;
         Ok(CalibrationProxyBlocking::builder(&self.connection)
             .path(path)?
             .build()?)

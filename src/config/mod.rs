@@ -74,8 +74,9 @@ impl Default for CameraConfig {
 pub struct ScreenConfig {
     /// The monitor that camera and calibration belong to; empty for the primary one.
     pub name: String,
-    /// Visible width and height.
+    /// Visible width and height; 0 where the monitor says it itself.
     pub size_mm: [f64; 2],
+    /// 0 where the monitor says it itself.
     pub size_px: [u32; 2],
     /// From the eyes to the screen, wherever it is not measured.
     pub viewing_distance_mm: f64,
@@ -85,17 +86,12 @@ pub struct ScreenConfig {
 
 impl Default for ScreenConfig {
     fn default() -> Self {
-        let Setup {
-            screen,
-            viewing_distance_mm,
-            ..
-        } = Setup::default();
         Self {
             name: String::new(),
             others: Vec::new(),
-            size_mm: [screen.width_mm, screen.height_mm],
-            size_px: [screen.width_px, screen.height_px],
-            viewing_distance_mm,
+            size_mm: [0.0; 2],
+            size_px: [0; 2],
+            viewing_distance_mm: Setup::default().viewing_distance_mm,
         }
     }
 }
@@ -226,11 +222,15 @@ impl Config {
         within("camera.right_of_middle_mm", camera.right_of_middle_mm, -5000.0, 5000.0)?;
         within("camera.above_screen_mm", camera.above_screen_mm, -5000.0, 5000.0)?;
         within("camera.tilt_down_deg", camera.tilt_down_deg, -80.0, 80.0)?;
-        for side_mm in self.screen.size_mm {
-            within("screen.size_mm", side_mm, 30.0, 10_000.0)?;
+        if self.screen.size_mm != [0.0; 2] {
+            for side_mm in self.screen.size_mm {
+                within("screen.size_mm", side_mm, 30.0, 10_000.0)?;
+            }
         }
-        for side_px in self.screen.size_px {
-            within("screen.size_px", f64::from(side_px), 16.0, 65_536.0)?;
+        if self.screen.size_px != [0; 2] {
+            for side_px in self.screen.size_px {
+                within("screen.size_px", f64::from(side_px), 16.0, 65_536.0)?;
+            }
         }
         within(
             "screen.viewing_distance_mm",
@@ -267,10 +267,16 @@ impl Config {
         Ok(())
     }
 
-    /// The geometry of screen and camera that this configuration describes.
-    pub fn setup(&self) -> Setup {
-        let [width_mm, height_mm] = self.screen.size_mm;
-        let [width_px, height_px] = self.screen.size_px;
+    /// The geometry of screen and camera that this configuration describes; what it leaves to the monitor is as that says.
+    pub fn setup(&self, monitor: Screen) -> Setup {
+        let [width_mm, height_mm] = match self.screen.size_mm {
+            [0.0, 0.0] => [monitor.width_mm, monitor.height_mm],
+            configured => configured,
+        };
+        let [width_px, height_px] = match self.screen.size_px {
+            [0, 0] => [monitor.width_px, monitor.height_px],
+            configured => configured,
+        };
         Setup {
             screen: Screen {
                 width_mm,
@@ -311,10 +317,32 @@ mod tests {
 
     #[test]
     fn the_default_is_the_default_setup() {
-        assert_eq!(Config::default().setup(), Setup::default());
+        let usual = Screen::default();
+        assert_eq!(Config::default().setup(usual), Setup::default());
         let config = Config::parse("[camera]\nright_of_middle_mm = 20\nabove_screen_mm = -300\n").expect("valid");
-        assert_eq!(config.setup().camera_x_mm, 285.5);
-        assert_eq!(config.setup().camera_y_mm, 300.0, "below the upper edge is positive");
+        assert_eq!(config.setup(usual).camera_x_mm, 285.5);
+        assert_eq!(
+            config.setup(usual).camera_y_mm,
+            300.0,
+            "below the upper edge is positive"
+        );
+    }
+
+    #[test]
+    fn what_is_configured_wins_over_what_the_monitor_says() {
+        let monitor = Screen {
+            width_mm: 310.0,
+            height_mm: 174.0,
+            width_px: 2560,
+            height_px: 1440,
+        };
+        assert_eq!(Config::default().setup(monitor).screen, monitor);
+        let config = Config::parse("[screen]\nsize_mm = [600, 340]\n").expect("valid");
+        let setup = config.setup(monitor);
+        assert_eq!(
+            (setup.screen.width_mm, setup.screen.width_px, setup.camera_x_mm),
+            (600.0, 2560, 300.0)
+        );
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::arrangement::{Desk, Place};
+use super::desktop::plugged_in;
 use super::reporting::{Moved, Observation, Predicted};
 use super::tracking::Tracker;
 use super::view::View;
@@ -26,6 +28,7 @@ use crate::frame::Frame;
 use crate::geometry::{ScreenPoint, Setup};
 use crate::movement::Movement;
 use crate::nets::Weights;
+use crate::outputs::Output;
 use crate::pipeline::{GazeEstimate, Pipeline};
 use crate::tracking::Absence;
 
@@ -50,8 +53,10 @@ pub struct Live {
     weights: Weights,
     weights_version: String,
     profiles: Profiles,
-    /// The geometry that the configuration describes; a source that knows its own wins.
-    configured: Setup,
+    desk: Desk,
+    source: Option<SourceInfo>,
+    /// A person chose the profile in use for this camera, or, where it is empty, for the next one that opens.
+    pinned_for: Option<String>,
     method: Method,
     stills: bool,
     pipeline: Pipeline,
@@ -77,22 +82,26 @@ impl Live {
     /// What is further off is no drift of a map but a wrong one, or somebody who looked elsewhere.
     const LARGEST_DRIFT_DEG: f64 = 15.0;
 
-    pub fn new(config: &Config, models: Option<PathBuf>, profiles: Profiles) -> anyhow::Result<Self> {
+    pub fn new(config: Config, monitor: &Output, models: Option<PathBuf>, profiles: Profiles) -> anyhow::Result<Self> {
         let weights = models.map_or(Weights::BuiltIn, Weights::Folder);
         let weights_version = weights.version()?;
-        let configured = config.setup();
-        let pipeline = Pipeline::new(&weights, configured, false, config.forecast.method, Mapping::default())?;
+        let method = config.forecast.method;
+        let learns_from_clicks = config.profile.learn_from_clicks;
+        let desk = Desk::new(config, monitor, &plugged_in());
+        let pipeline = Pipeline::new(&weights, desk.setup(None), false, method, Mapping::default())?;
         Ok(Self {
             weights,
             weights_version,
             profiles,
-            configured,
-            method: config.forecast.method,
+            desk,
+            source: None,
+            pinned_for: None,
+            method,
             stills: false,
             pipeline,
             profile: None,
             drift: Drift::default(),
-            learns_from_clicks: config.profile.learn_from_clicks,
+            learns_from_clicks,
             recent: VecDeque::new(),
             view: View::default(),
             last: None,
@@ -127,19 +136,90 @@ impl Live {
         })
     }
 
-    /// Loads a profile and uses it from the next frame on.
-    pub fn use_profile(&mut self, name: &str) -> Result<(), ProfileError> {
+    /// Uses the profile that was used last, until a camera opens to which it does not belong.
+    pub fn recall_profile(&mut self, name: &str) -> Result<(), ProfileError> {
         let profile = self.profiles.load(name, &self.weights_version)?;
         self.adopt(profile)
     }
 
+    /// Uses a profile from the next frame on, as somebody wants it: wherever it was made.
+    pub fn use_profile(&mut self, name: &str) -> Result<(), ProfileError> {
+        self.recall_profile(name)?;
+        self.pinned_for = Some(self.camera().to_owned());
+        Ok(())
+    }
+
     /// Uses a profile from the next frame on.
     pub fn adopt(&mut self, profile: Profile) -> Result<(), ProfileError> {
-        let fit = profile.fit(self.pipeline.setup())?;
-        self.pipeline.set_mapping(Mapping::Fitted(Box::new(fit)));
+        let setup = self.setup_for(Some(&profile));
+        let fit = profile.fit(&setup)?;
         self.drift = Drift::default();
+        self.pinned_for = None;
         self.profile = Some(profile);
+        if setup == *self.pipeline.setup() {
+            self.pipeline.set_mapping(Mapping::Fitted(Box::new(fit)));
+        } else {
+            self.refresh();
+        }
         Ok(())
+    }
+
+    /// The monitor that is tracked, once the desktop has told of it or it has changed.
+    pub fn set_monitor(&mut self, monitor: &Output) {
+        self.desk.set_monitor(monitor, &plugged_in());
+        self.refresh();
+    }
+
+    /// How large the screen is, as a person measured it.
+    pub fn tell_screen_size(&mut self, size_mm: [f64; 2]) {
+        self.desk.tell_size(size_mm);
+        self.refresh();
+    }
+
+    /// Camera and monitor of a calibration that is made now.
+    pub fn place(&self) -> Place {
+        self.desk.place(self.camera())
+    }
+
+    /// The source's name; empty before it opened for the first time.
+    fn camera(&self) -> &str {
+        self.source.as_ref().map_or("", |source| &source.name)
+    }
+
+    /// A source that knows its geometry itself is believed.
+    fn setup_for(&self, profile: Option<&Profile>) -> Setup {
+        let own = self.source.as_ref().and_then(|source| source.setup);
+        own.unwrap_or_else(|| self.desk.setup(profile.map(|profile| &profile.screen)))
+    }
+
+    /// Changes to the calibration that was made before this camera, if there is one and nobody chose another.
+    fn choose_profile(&mut self) {
+        let camera = self.camera().to_owned();
+        if self
+            .pinned_for
+            .as_ref()
+            .is_some_and(|chosen| chosen.is_empty() || *chosen == camera)
+        {
+            self.pinned_for = Some(camera);
+            return;
+        }
+        let place = self.desk.place(&camera);
+        let names = self.profiles.names().unwrap_or_default();
+        // One that cannot be loaded has no say; whoever asks for it by name is told why.
+        let stored = names
+            .iter()
+            .filter_map(|name| self.profiles.load(name, &self.weights_version).ok());
+        if let Some(profile) = place.choose(self.profile.as_ref(), stored) {
+            let name = profile.name.clone();
+            match self.adopt(profile) {
+                Ok(()) => tracing::info!(
+                    profile = name,
+                    camera,
+                    "the calibration made with this camera and monitor"
+                ),
+                Err(error) => tracing::warn!(%error, "the calibration of this camera and monitor cannot be used"),
+            }
+        }
     }
 
     /// Back to the rough gaze that needs no calibration.
@@ -198,6 +278,19 @@ impl Live {
         self.recent.iter().filter(within).map(|glimpse| &glimpse.features)
     }
 
+    /// Makes the pipeline anew where geometry or source want another one.
+    fn refresh(&mut self) {
+        let setup = self.setup_for(self.profile.as_ref());
+        let stills = self.source.as_ref().is_some_and(|source| source.stills);
+        let changed = setup != *self.pipeline.setup() || stills != self.stills;
+        if changed && let Err(error) = self.rebuild(setup, stills) {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "tracking goes on with the geometry of before"
+            );
+        }
+    }
+
     fn rebuild(&mut self, setup: Setup, stills: bool) -> anyhow::Result<()> {
         let mapping = match &self.profile {
             Some(profile) => Mapping::Fitted(Box::new(profile.fit(&setup)?)),
@@ -249,18 +342,14 @@ fn sentence(absence: Absence) -> &'static str {
 }
 
 impl Tracker for Live {
-    fn source_opened(&mut self, source: &SourceInfo) {
-        let setup = source.setup.unwrap_or(self.configured);
-        let changed = setup != *self.pipeline.setup() || source.stills != self.stills;
-        if changed && let Err(error) = self.rebuild(setup, source.stills) {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "tracking goes on with the geometry of before"
-            );
-        }
+    fn source_opened(&mut self, source: &SourceInfo) -> Option<Shown> {
+        self.source = Some(source.clone());
+        self.choose_profile();
+        self.refresh();
         self.recent.clear();
         self.last = None;
         self.last_captured = None;
+        self.shown()
     }
 
     fn step(&mut self, frame: &Frame) -> Observation {

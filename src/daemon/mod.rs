@@ -9,6 +9,7 @@
 //! The [`hub::Hub`] holds what is known; the supervisor opens and closes the camera as the [`keeper::Keeper`] decides and
 //! announces changes. Without clients every thread sleeps until something happens.
 
+mod arrangement;
 mod capturing;
 mod claims;
 mod desktop;
@@ -32,7 +33,7 @@ mod watching;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -107,7 +108,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => Config::read_if_present(&folders.config_file())?,
     };
     let profiles = Profiles::in_folder(folders.profiles());
-    let mut live = Live::new(&config, arguments.models.clone(), profiles)?;
+    let layout = desktop::configured(&config.screen, &desktop::plugged_in());
+    let mut live = Live::new(config.clone(), layout.tracked(), arguments.models.clone(), profiles)?;
     let memory = Memory::new(&folders.state);
     let remembered = memory.recall();
     let name = remembered.profile.unwrap_or_else(|| config.profile.name.clone());
@@ -117,7 +119,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         memory,
         Gate::new(&config.clients),
         live.shown(),
-        desktop::configured(&config.screen),
+        layout,
         idle_exit,
     ));
     let live = Arc::new(Mutex::new(live));
@@ -131,6 +133,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 
     desktop::follow(&hub, &config.screen)?;
+    let tracked = hub.lock().layout.tracked().clone();
+    live.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .set_monitor(&tracked);
 
     let (opener, synthetic_user) = opener(&arguments.source, &config.camera)?;
     let connection = connect(&hub, &live, synthetic_user)?;
@@ -176,7 +182,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Uses a profile where there is one. One that cannot be used costs the calibration, not the service.
 fn load_profile(live: &mut Live, name: &str) {
-    match live.use_profile(name) {
+    match live.recall_profile(name) {
         Ok(()) => tracing::info!(profile = name, "calibrated"),
         Err(ProfileError::NotFound { .. }) => tracing::info!(profile = name, "not calibrated yet"),
         Err(error) => tracing::warn!(%error, "going on without a calibration"),

@@ -253,7 +253,7 @@ mod tests {
             Memory::new(folder),
             gate,
             None,
-            desktop::configured(&ScreenConfig::default()),
+            desktop::configured(&ScreenConfig::default(), &[]),
             None,
         );
         for target in targets {

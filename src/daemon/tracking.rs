@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::capturing::Captured;
 use super::hub::Hub;
+use super::live::Shown;
 use super::publishing::Outbox;
 use super::readers::FrameMessage;
 use super::reporting::{Moved, Observation, Predicted, Reporter};
@@ -15,12 +16,12 @@ use crate::latest::{Latest, Taken};
 
 /// The pipeline as this thread uses it.
 pub trait Tracker {
-    /// Frames of a newly opened source follow.
-    fn source_opened(&mut self, source: &SourceInfo);
+    /// Frames of a newly opened source follow; the calibration that is used for it.
+    fn source_opened(&mut self, source: &SourceInfo) -> Option<Shown>;
     fn step(&mut self, frame: &Frame) -> Observation;
-    /// No frame came for a while; `None` where none ever did.
     /// What was found in the frame of the last step.
     fn describe(&self) -> FrameHeader;
+    /// No frame came for a while; `None` where none ever did.
     fn coast(&mut self, now: Timestamp) -> Option<Observation>;
     fn forecast(&self, target: Timestamp) -> Option<Predicted>;
     /// The next movement that began or ended.
@@ -60,7 +61,8 @@ pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>
                     .as_ref()
                     .is_none_or(|known| !Arc::ptr_eq(known, &captured.source))
                 {
-                    tracker.source_opened(&captured.source);
+                    let calibrated = tracker.source_opened(&captured.source);
+                    hub.change(|shared, _| shared.calibrated = calibrated);
                     reporter.forget_said();
                     source = Some(Arc::clone(&captured.source));
                 }

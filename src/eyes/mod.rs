@@ -44,10 +44,12 @@ impl EyeState {
         self.inner_corner.distance(self.outer_corner)
     }
 
-    /// Below an openness of 0.35 the lids hide so much of the pupil that its place is a guess: the net was trained without
-    /// asking for it there.
+    /// Below this openness the lids hide so much of the pupil that its place is a guess: the net was trained without asking
+    /// for it there.
+    pub const LEAST_OPENNESS: f32 = 0.35;
+
     pub fn is_open(&self) -> bool {
-        self.openness >= 0.35
+        self.openness >= Self::LEAST_OPENNESS
     }
 }
 

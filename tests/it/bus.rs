@@ -521,7 +521,7 @@ fn one_calibration_at_a_time_and_it_ends_with_its_owner() {
     let _gazed = desk.start_gazed(&desk.empty_recording(60));
     let (client, other) = (desk.client(), desk.client());
     let manager = other.manager().expect("a proxy");
-    let calibration = client.calibration(None).expect("begins");
+    let calibration = client.calibration(None, None).expect("begins");
     eventually("the camera is open", || camera_is_open(&manager));
     assert_eq!(manager.clients().expect("a property")[0].2, "calibration");
     let control = other.control().expect("a proxy");
@@ -547,7 +547,7 @@ fn one_calibration_at_a_time_and_it_ends_with_its_owner() {
     assert!(!calibration.face_visible().expect("a property"));
     drop((calibration, client));
     eventually("the camera is closed", || !camera_is_open(&manager));
-    let again = other.calibration(None).expect("the first one was aborted");
+    let again = other.calibration(None, None).expect("the first one was aborted");
     again.abort().expect("aborts");
     eventually("the camera is closed", || !camera_is_open(&manager));
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use gazed::bus::options::SessionOptions;
 use serde_json::Value;
 
 use crate::cli::{Said, first_lines, run};
-use crate::desk::Desk;
+use crate::desk::{Desk, eventually};
 
 /// A recording of the synthetic user in free viewing, small pictures.
 fn synthesize(desk: &Desk, seconds: &str, parameters: &str) -> String {
@@ -201,8 +202,8 @@ fn the_synthetic_user_is_calibrated_from_outside() {
 fn advice(parameters: &str, word: &str) {
     let desk = Desk::new();
     let _gazed = desk.start_gazed(&format!("synthetic:seed=3,fps=10,width=480,height=360{parameters}"));
-    let calibration = desk.client().calibration(None).expect("begins");
-    crate::desk::eventually(word, || calibration.advice().expect("a property").contains(word));
+    let calibration = desk.client().calibration(None, None).expect("begins");
+    eventually(word, || calibration.advice().expect("a property").contains(word));
 }
 
 #[test]
@@ -210,4 +211,53 @@ fn whoever_sits_badly_is_told_before_it_begins() {
     advice(",user=absent", "No face");
     advice(",distance_mm=1500", "closer");
     advice(",head_x_mm=-300", "cut off");
+}
+
+#[test]
+fn the_calibration_made_with_a_camera_is_used_with_it() {
+    let desk = Desk::new();
+    let folder = synthesize(&desk, "20", ",seed=5");
+    assert_eq!(from_recording(&desk, &folder).code, Some(0));
+    let profiles = desk.path("data/gazed/profiles");
+    let made = fs::read_to_string(profiles.join("rec.toml")).expect("a profile");
+    let cameras = ["one", "two"].map(|name| {
+        let copy = desk.path(name);
+        fs::create_dir(&copy).expect("a folder");
+        let picture = Path::new(&folder).join("frames/000000.jpg");
+        fs::copy(picture, copy.join("0.jpg")).expect("copies");
+        let rows: String = (0..900_u64).map(|n| format!("0.jpg,{},,\n", n * 33_333_333)).collect();
+        fs::write(
+            copy.join("frames.csv"),
+            format!("file,timestamp_ns,target_x_px,target_y_px\n{rows}"),
+        )
+        .expect("writes");
+        format!("recording:{}", copy.display())
+    });
+    // A recording is called by its folder.
+    let names = cameras
+        .each_ref()
+        .map(|camera| camera.trim_start_matches("recording:").to_owned());
+    for (profile, camera) in ["first", "second"].iter().zip(&names) {
+        let text = made.replace("name = \"rec\"", &format!("name = \"{profile}\""));
+        let text = text.replace("camera = \"\"", &format!("camera = {camera:?}"));
+        let text = text.replace("monitor = \"\"", "monitor = \"screen\"");
+        fs::write(profiles.join(format!("{profile}.toml")), text).expect("writes");
+    }
+    let used = |camera: &str, wanted: &str, choose: Option<&str>| {
+        let client = desk.client();
+        let manager = client.manager().expect("a proxy");
+        eventually("the name is free", || !client.daemon_runs().expect("the bus answers"));
+        let _gazed = desk.start_gazed(camera);
+        if let Some(name) = choose {
+            client.control().expect("a proxy").use_profile(name).expect("uses it");
+        }
+        let session = client.session(&SessionOptions::default()).expect("a session");
+        session.start().expect("starts");
+        eventually(wanted, || manager.profile().expect("a property") == wanted);
+    };
+    used(&cameras[0], "first", None);
+    used(&cameras[1], "second", None);
+    used(&cameras[0], "first", None);
+    // What somebody chose by name is used, wherever it was made.
+    used(&cameras[0], "second", Some("second"));
 }

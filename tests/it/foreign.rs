@@ -33,7 +33,7 @@ fn the_published_interfaces_are_the_ones_served() {
     let session = client
         .session(&gazed::bus::options::SessionOptions::default())
         .expect("a session");
-    let calibration = client.calibration(None).expect("a calibration");
+    let calibration = client.calibration(None, None).expect("a calibration");
     let mut served = String::from(
         "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n \
          \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n<node>\n",

@@ -184,3 +184,42 @@ fn the_wayland_compositor_tells_of_its_monitors() {
     assert_eq!(outputs[0].size_px, [1280, 720]);
     assert_ne!(outputs[0].name, "screen", "the compositor's own name");
 }
+
+/// The base block of a 24-inch monitor's EDID (VESA E-EDID 1.4), 531 x 299 mm, 1920 x 1080.
+fn edid() -> [u8; 128] {
+    let mut block = [0; 128];
+    block[..8].copy_from_slice(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0]);
+    block[8..16].copy_from_slice(&[0x10, 0xac, 0xc4, 0xa0, 0x31, 0x42, 0x56, 0x4c]);
+    block[21..23].copy_from_slice(&[53, 30]);
+    block[54..72].copy_from_slice(&[
+        2, 0x3a, 0x80, 0x18, 0x71, 0x38, 0x2d, 0x40, 0x58, 0x2c, 0x45, 0, 0x13, 0x2b, 0x21, 0, 0, 0x1e,
+    ]);
+    block[127] = block.iter().fold(0_u8, |sum, byte| sum.wrapping_sub(*byte));
+    block
+}
+
+#[test]
+fn a_monitor_says_how_large_it_is_and_a_person_does_where_it_does_not() {
+    let desk = Desk::new();
+    let client = desk.client();
+    {
+        let _gazed = desk.start_gazed(&desk.empty_recording(60));
+        let outputs = client.outputs().expect("a property");
+        assert_eq!((outputs[0].name.as_str(), outputs[0].size_mm), ("screen", [0.0, 0.0]));
+        let refused = client.calibration(None, Some((5.0, 300.0))).expect_err("too small");
+        assert!(refused.to_string().contains("30 to 10000 mm"), "{refused}");
+        client.calibration(None, Some((310.0, 174.0))).expect("begins");
+    }
+    let connector = desk.path("drm/card1-HDMI-A-1");
+    std::fs::create_dir_all(&connector).expect("a folder");
+    std::fs::write(connector.join("edid"), edid()).expect("writes");
+    let damaged = desk.path("drm/card1-DP-1");
+    std::fs::create_dir_all(&damaged).expect("a folder");
+    std::fs::write(damaged.join("edid"), &edid()[..77]).expect("writes");
+    eventually("the name is free", || !client.daemon_runs().expect("the bus answers"));
+    let _gazed = desk.start_gazed(&desk.empty_recording(60));
+    let outputs = client.outputs().expect("a property");
+    assert_eq!(outputs.len(), 1);
+    assert_eq!(outputs[0].name, "HDMI-A-1");
+    assert_eq!((outputs[0].size_mm, outputs[0].size_px), ([531.0, 299.0], [1920, 1080]));
+}

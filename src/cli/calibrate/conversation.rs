@@ -54,8 +54,8 @@ pub struct Conversation {
 
 impl Conversation {
     /// Asks the service for the camera. The first point is not shown before [`Conversation::start`].
-    pub fn begin(client: &Client, output: Option<&str>) -> anyhow::Result<Self> {
-        let calibration = client.calibration(output)?;
+    pub fn begin(client: &Client, output: Option<&str>, screen_mm: Option<(f64, f64)>) -> anyhow::Result<Self> {
+        let calibration = client.calibration(output, screen_mm)?;
         let session = client.session(&SessionOptions {
             app_name: "gazectl calibrate".to_owned(),
             output: output.map(str::to_owned),

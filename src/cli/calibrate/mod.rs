@@ -53,6 +53,9 @@ pub struct Args {
     /// The monitor to calibrate on, by name; the primary one by default
     #[arg(long, value_name = "NAME")]
     output: Option<String>,
+    /// Width and height of the screen's visible part in mm, where the monitor does not say them itself
+    #[arg(long, value_name = "WxH", value_parser = size_mm, conflicts_with = "recording")]
+    screen_mm: Option<(f64, f64)>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -109,7 +112,8 @@ fn live(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         bail!("there is no layout of {} points", args.points);
     };
     let client = Client::connect()?;
-    let mut conversation = Conversation::begin(&client, args.output.as_deref())?;
+    let screen_mm = screen_size(&client, args)?;
+    let mut conversation = Conversation::begin(&client, args.output.as_deref(), screen_mm)?;
     let in_terminal = args.terminal || !has_display();
     let report = if in_terminal && conversation.is_synthetic() && !io::stdout().is_terminal() {
         // Nobody sees what would be shown, and nobody needs to.
@@ -174,6 +178,48 @@ fn store(args: &Args, out: &mut Output, keep: impl FnOnce() -> anyhow::Result<()
     Ok(())
 }
 
+/// Reads `531x299`.
+fn size_mm(text: &str) -> Result<(f64, f64), String> {
+    let wanted = || "width and height in mm are needed, such as 531x299, each from 30 to 10000".to_owned();
+    let (width, height) = text.split_once(['x', 'X']).ok_or_else(wanted)?;
+    let side = |text: &str| {
+        let side: Option<f64> = text.trim().parse().ok();
+        side.filter(|side| (30.0..=10_000.0).contains(side)).ok_or_else(wanted)
+    };
+    Ok((side(width)?, side(height)?))
+}
+
+/// How large the screen is, asked for where nobody knows and somebody can be asked.
+fn screen_size(client: &Client, args: &Args) -> anyhow::Result<Option<(f64, f64)>> {
+    if args.screen_mm.is_some() || args.yes || !io::stdin().is_terminal() {
+        return Ok(args.screen_mm);
+    }
+    let outputs = client.outputs()?;
+    let wanted = match &args.output {
+        Some(name) => outputs.iter().find(|output| output.name == *name),
+        None => outputs.first(),
+    };
+    let Some(output) = wanted.filter(|output| output.size_mm.contains(&0.0)) else {
+        return Ok(None);
+    };
+    loop {
+        eprint!(
+            "The monitor {} does not say how large it is. Width and height of its visible part in mm, such as 531x299 (Enter: \
+             a usual one): ",
+            output.name
+        );
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        match answer.trim() {
+            "" => return Ok(None),
+            answer => match size_mm(answer) {
+                Ok(size) => return Ok(Some(size)),
+                Err(wanted) => eprintln!("{wanted}"),
+            },
+        }
+    }
+}
+
 fn has_display() -> bool {
     ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"]
         .iter()
@@ -197,6 +243,15 @@ fn wants_to_keep(report: &Report) -> anyhow::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_two_sides_in_mm() {
+        assert_eq!(size_mm("531x299"), Ok((531.0, 299.0)));
+        assert_eq!(size_mm(" 310.5 X 174 "), Ok((310.5, 174.0)));
+        for wrong in ["", "531", "531x", "0x299", "531x299x2", "nanx5", "1e9x300"] {
+            assert!(size_mm(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn only_numbers_with_a_layout_are_taken() {

@@ -14,8 +14,10 @@ use super::control::{announce_profiles, on_screen};
 use super::{release, sender};
 use crate::bus::error::{Error, Result};
 use crate::calibration::gathering::{Gathered, Gathering, gather};
+use crate::calibration::profile::Profile;
 use crate::calibration::quality::measure;
 use crate::clock::Timestamp;
+use crate::daemon::arrangement::Place;
 use crate::daemon::hub::Hub;
 use crate::daemon::live::{Live, Shown};
 use crate::daemon::readers;
@@ -156,7 +158,12 @@ impl Calibration {
             let date = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
             let screen = live.setup().screen;
             let made = self.gathering().profile(&profile, live.weights_version(), date, screen);
-            let profile = made.ok_or_else(not_fitted)?;
+            let Place { camera, monitor } = live.place();
+            let profile = Profile {
+                camera,
+                monitor,
+                ..made.ok_or_else(not_fitted)?
+            };
             let saved = live.profiles().save(&profile).and_then(|()| live.adopt(profile));
             saved.map_err(|error| Error::Failed(error.to_string()))?;
             live.shown()

@@ -153,7 +153,8 @@ impl Control {
     }
 
     /// Begins a calibration and tells its object. One runs at a time; it is aborted when the calling program vanishes.
-    /// The camera is open meanwhile. Options: app-name s, output s (the monitor that points are shown on, default primary).
+    /// The camera is open meanwhile. Options: app-name s, output s (the monitor that points are shown on, default primary),
+    /// screen-mm (dd) (width and height of the tracked monitor, where it does not say them itself).
     #[zbus(out_args("calibration"))]
     async fn begin_calibration(
         &self,
@@ -170,12 +171,31 @@ impl Control {
         };
         let output: Option<String> = get(&options, "output")?;
         let placement = self.hub.lock().placement(output.as_deref())?;
+        let tracked = self.hub.lock().layout.tracked().clone();
+        let screen_mm: Option<(f64, f64)> = get(&options, "screen-mm")?;
+        if let Some(size) = screen_mm
+            && ![size.0, size.1]
+                .iter()
+                .all(|side_mm| (30.0..=10_000.0).contains(side_mm))
+        {
+            return Err(Error::InvalidArgument(format!(
+                "screen-mm is {} x {}; both must be from 30 to 10000 mm",
+                size.0, size.1
+            )));
+        }
         let id = self.hub.change(|shared, _| {
             if shared.claims.any_for(Purpose::Calibration) {
                 return Err(Error::NotNow("another calibration is running; end it first".into()));
             }
             shared.claims.add(client, Purpose::Calibration, true)
         })?;
+        {
+            let mut live = self.live();
+            live.set_monitor(&tracked);
+            if let Some((width_mm, height_mm)) = screen_mm {
+                live.tell_screen_size([width_mm, height_mm]);
+            }
+        }
         let server = connection.object_server();
         let path = OwnedObjectPath::try_from(format!("{CALIBRATION_PATH_PREFIX}{id}")).map_err(zbus::Error::from)?;
         let object = Calibration::new(Arc::clone(&self.hub), Arc::clone(&self.live), id, placement);
