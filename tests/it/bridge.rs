@@ -184,6 +184,22 @@ fn the_websocket_carries_records_to_programs_and_refuses_strange_pages() {
 }
 
 #[test]
+fn the_pointer_is_left_alone_unless_asked() {
+    let desk = Desk::new();
+    let said = failure(desk.gazectl(&["bridge", "pointer"]), 2);
+    assert!(said.contains("--enable"), "{said}");
+    if std::fs::OpenOptions::new().write(true).open("/dev/uinput").is_ok() {
+        eprintln!("skipped: this user may use /dev/uinput, and the test must not move the pointer");
+        return;
+    }
+    let said = failure(desk.gazectl(&["bridge", "pointer", "--enable"]), 1);
+    assert!(
+        said.contains("/dev/uinput") && (said.contains("modprobe") || said.contains("udev")),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_bridge_that_cannot_work_says_why() {
     let desk = Desk::new();
     let said = failure(desk.gazectl(&["bridge", "opentrack", "--host", "no such host"]), 1);

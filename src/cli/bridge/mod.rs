@@ -14,6 +14,8 @@ use crate::client::{Client, Received, Sample, Session};
 
 mod opentrack;
 mod osc;
+mod pointer;
+mod uinput;
 mod websocket;
 
 /// Hands gaze and head on to other software, until Control-C.
@@ -29,6 +31,7 @@ enum Bridge {
     Osc(osc::Args),
     Websocket(websocket::Args),
     Json(JsonArgs),
+    Pointer(pointer::Args),
 }
 
 /// Print one JSON object a sample, for scripts: what the websocket carries
@@ -43,6 +46,7 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         Bridge::Opentrack(args) => opentrack::run(args),
         Bridge::Osc(args) => osc::run(args),
         Bridge::Websocket(args) => websocket::run(args),
+        Bridge::Pointer(args) => pointer::run(args),
         Bridge::Json(args) => {
             let mut feed = Feed::open(&args.session, "gazectl bridge json")?;
             loop {
