@@ -20,6 +20,7 @@ mod forecast;
 mod forecast_bench;
 mod looks;
 mod output;
+mod pause;
 mod plot;
 mod preview;
 mod profiles;
@@ -75,6 +76,10 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Print the manual page
     Man,
+    /// Close the camera, whatever programs want, until it is resumed; survives a restart
+    Pause,
+    /// End the pause
+    Resume,
     /// Print what is seen in every frame of a recording
     Track(track::Args),
 }
@@ -101,6 +106,8 @@ impl Command {
             Self::Completions(args) => shell::completions(args, Cli::command(), out),
             Self::Evaluate(args) => evaluate::run(args, out),
             Self::Track(args) => track::run(args, out),
+            Self::Pause => pause::pause(out),
+            Self::Resume => pause::resume(out),
             Self::Man => shell::man(Cli::command(), out),
         }
     }

@@ -294,11 +294,16 @@ fn pausing_closes_the_camera_and_survives_a_restart() {
     let gazed = desk.start_gazed(&source);
     let client = desk.client();
     let manager = client.manager().expect("a proxy");
-    let control = client.control().expect("a proxy");
     let mut watching = session(&client);
     watching.start().expect("starts");
     next(&mut watching);
-    control.pause().expect("pauses");
+    assert!(
+        desk.gazectl(&["pause"])
+            .stdout(Stdio::null())
+            .status()
+            .expect("starts")
+            .success()
+    );
     eventually("the camera is closed", || !camera_is_open(&manager));
     assert_eq!(manager.state().expect("a property"), "paused");
     assert_ends_cleanly(gazed);
@@ -308,7 +313,13 @@ fn pausing_closes_the_camera_and_survives_a_restart() {
     let mut watching = session(&client);
     watching.start().expect("starting is allowed");
     assert!(!camera_is_open(&manager));
-    control.resume().expect("resumes");
+    assert!(
+        desk.gazectl(&["resume"])
+            .stdout(Stdio::null())
+            .status()
+            .expect("starts")
+            .success()
+    );
     next(&mut watching);
     assert!(camera_is_open(&manager));
 }

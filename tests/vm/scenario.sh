@@ -67,10 +67,16 @@ subscribe() {
   gazectl watch --json >/tmp/samples 2>/tmp/watch.log &
   watcher=$!
 }
+# Neither a descriptor of a camera nor a mapping of its frames is left in the daemon.
+lets_go() { # when
+  held=$(ls -l "/proc/$daemon/fd" | grep /dev/video; grep /dev/video "/proc/$daemon/maps")
+  [ -z "$held" ] || failed "$1 the camera is held: $held"
+}
 unsubscribe() {
   kill "$watcher" 2>/dev/null
   wait "$watcher" 2>/dev/null
   reaches idle "$patience" || failed "the camera stays open without a client: $state"
+  lets_go "without a client"
 }
 stop() {
   kill "$daemon"
@@ -146,6 +152,15 @@ recovers lost
 
 fault "frames that the driver calls damaged"
 for i in 1 2 3 4 5; do control inject_v4l2_buf_flag_error=1; done
+recovers lost
+
+fault "paused by the user, and resumed"
+grep -q /dev/video "/proc/$daemon/maps" || failed "$fault: no frames are mapped while they come"
+gazectl pause >/dev/null
+tells paused "by the user"
+sleep 1
+lets_go "while paused"
+gazectl resume >/dev/null
 recovers lost
 
 fault "time stamps that wrap around in the future"
