@@ -90,6 +90,8 @@ fn watch(clients: u64, seconds: u64) -> Result<(), Failure> {
     let watching: Vec<_> = (0..clients)
         .map(|number| std::thread::spawn(move || watch_one(number, Duration::from_secs(seconds))))
         .collect();
+    let (mut received_in_all, mut gaps_in_all, mut dropped_in_all) = (0, 0, 0);
+    let mut slowest: Option<f64> = None;
     for client in watching {
         let seen = client.join().map_err(|_| "a client panicked")??;
         let Seen {
@@ -99,10 +101,22 @@ fn watch(clients: u64, seconds: u64) -> Result<(), Failure> {
             dropped,
         } = seen;
         let rate = received as f64 / seconds as f64;
+        received_in_all += received;
+        gaps_in_all += gaps;
+        dropped_in_all += dropped;
+        // Of those that want every frame.
+        if max_rate_hz.is_none() {
+            slowest = Some(slowest.map_or(rate, |slowest| slowest.min(rate)));
+        }
         if gaps != dropped || received == 0 {
             println!("  at {max_rate_hz:?} Hz: {rate:.1} Hz came, {gaps} gaps, {dropped} dropped");
         }
     }
+    println!(
+        "  {received_in_all} records, {gaps_in_all} gaps, {dropped_in_all} dropped; whoever wants every frame gets at least \
+         {:.1} a second",
+        slowest.unwrap_or_default()
+    );
     Ok(())
 }
 

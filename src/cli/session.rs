@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::bus::options::{SessionOptions, Target};
+use crate::client::{Client, ClientError};
+use crate::geometry::Screen;
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SessionArgs {
@@ -21,6 +23,14 @@ pub struct SessionArgs {
 }
 
 impl SessionArgs {
+    /// The monitor that positions are for.
+    pub fn screen(&self, client: &Client) -> Result<Screen, ClientError> {
+        let name = self.output.as_deref();
+        let mut outputs = client.outputs()?.into_iter();
+        let output = outputs.find(|output| name.is_none_or(|name| output.name == name));
+        Ok(output.map_or_else(Screen::default, |output| output.screen()))
+    }
+
     /// What the daemon is asked for; it refuses what is out of range.
     pub fn options(&self, app_name: &str) -> SessionOptions {
         let milliseconds = |ms: f64| Duration::try_from_secs_f64(ms * 1e-3).unwrap_or(Duration::MAX);

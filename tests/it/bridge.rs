@@ -73,7 +73,7 @@ fn osc_receives_the_eyes() {
     let _bridge = bridge(&desk, &["osc", "--host", "127.0.0.1", "--port", &port]);
     let mut packet = [0; 2048];
     let mut opened = false;
-    let mut looked = false;
+    let (mut looked, mut turned) = (false, false);
     for _ in 0..300 {
         let length = socket.recv(&mut packet).expect("packets come");
         let Ok((_, OscPacket::Bundle(bundle))) = rosc::decoder::decode_udp(&packet[..length]) else {
@@ -88,15 +88,19 @@ fn osc_receives_the_eyes() {
                     assert!(x.is_finite() && y.is_finite());
                     looked = true;
                 }
+                ("/tracking/eye/CenterPitchYaw", [OscType::Float(pitch), OscType::Float(yaw)]) => {
+                    assert!(pitch.abs() < 90.0 && yaw.abs() < 90.0, "{pitch}, {yaw}");
+                    turned = true;
+                }
                 ("/tracking/eye/EyesClosedAmount", [OscType::Float(closed)]) => opened |= *closed == 0.0,
                 _ => {}
             }
         }
-        if looked && opened {
+        if looked && turned && opened {
             return;
         }
     }
-    panic!("no gaze ({looked}) or no open eyes ({opened}) in 300 samples");
+    panic!("no gaze ({looked}, {turned}) or no open eyes ({opened}) in 300 samples");
 }
 
 #[test]

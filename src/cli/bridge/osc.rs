@@ -6,13 +6,16 @@ use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 use super::{Datagrams, Feed};
 use crate::bus::record::{Flags, Record};
 use crate::cli::session::SessionArgs;
+use crate::client::Client;
+use crate::geometry::{Screen, ScreenPoint};
 
 /// Send eyes and head as OSC (Open Sound Control) messages over UDP
 ///
 /// Each sample is a bundle of /gazed/valid T|F, /gazed/gaze ff, /gazed/forecast ff, /gazed/error-radius f,
 /// /gazed/confidence f (the names and units of `gazectl watch --json`), /gazed/open ff (left, right: 0 or 1),
 /// /gazed/head fff (yaw, pitch, roll in degrees) and /gazed/distance f (mm) where they are known, and
-/// /tracking/eye/EyesClosedAmount f, which VRChat reads. Positions are left out while they are not valid.
+/// what VRChat reads: /tracking/eye/EyesClosedAmount f and /tracking/eye/CenterPitchYaw ff (degrees, down and right of where
+/// the head faces). Positions are left out while they are not valid.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The machine that receives
@@ -28,14 +31,15 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let datagrams = Datagrams::to(&args.host, args.port)?;
     let mut feed = Feed::open(&args.session, "gazectl bridge osc")?;
+    let screen = args.session.screen(&Client::connect()?)?;
     loop {
         let record = feed.next()?.record;
-        let bytes = rosc::encoder::encode(&bundle(&record)).context("a sample cannot be written as OSC")?;
+        let bytes = rosc::encoder::encode(&bundle(&record, &screen)).context("a sample cannot be written as OSC")?;
         datagrams.send(&bytes)?;
     }
 }
 
-fn bundle(record: &Record) -> OscPacket {
+fn bundle(record: &Record, screen: &Screen) -> OscPacket {
     let open = |flag| if record.flags.contains(flag) { 1.0 } else { 0.0 };
     let (left, right) = (open(Flags::LEFT_OPEN), open(Flags::RIGHT_OPEN));
     let mut content = vec![message("/gazed/valid", [OscType::Bool(record.is_valid())])];
@@ -62,6 +66,9 @@ fn bundle(record: &Record) -> OscPacket {
         numbers("/gazed/open", &[left, right]);
         numbers("/tracking/eye/EyesClosedAmount", &[1.0 - 0.5 * (left + right)]);
     }
+    if let Some(angles) = eyes_in_head(record, screen) {
+        numbers("/tracking/eye/CenterPitchYaw", &angles);
+    }
     OscPacket::Bundle(OscBundle {
         // The one time tag that stands for "now" (OSC 1.0, "Temporal Semantics and OSC Time Tags").
         timetag: OscTime {
@@ -71,6 +78,19 @@ fn bundle(record: &Record) -> OscPacket {
         content,
     })
 }
+
+/// How far the eyes are turned down and to the right in the head, in degrees: the gaze as seen from straight in front of the
+/// screen's middle, less the head's own turn.
+fn eyes_in_head(record: &Record, screen: &Screen) -> Option<[f64; 2]> {
+    let head = record.head.filter(|_| record.is_valid())?;
+    let distance_mm = record.distance_mm.filter(|mm| *mm > 0.0).unwrap_or(USUAL_DISTANCE_MM);
+    let gaze = screen.visual_angle(ScreenPoint::new(record.gaze_x, record.gaze_y), distance_mm);
+    // The head's signs are those of crate::geometry: yaw to the person's left, pitch up.
+    Some([gaze.y_deg + head.pitch_deg, gaze.x_deg + head.yaw_deg])
+}
+
+/// Where the distance of the eyes is not known: an arm's length.
+const USUAL_DISTANCE_MM: f64 = 600.0;
 
 fn message(address: &str, arguments: impl IntoIterator<Item = OscType>) -> OscPacket {
     OscPacket::Message(OscMessage {
@@ -85,7 +105,7 @@ mod tests {
     use crate::bus::record::HeadAngles;
 
     fn sent(record: &Record) -> Vec<(String, Vec<OscType>)> {
-        let bytes = rosc::encoder::encode(&bundle(record)).expect("plain numbers");
+        let bytes = rosc::encoder::encode(&bundle(record, &Screen::default())).expect("plain numbers");
         let (rest, packet) = rosc::decoder::decode_udp(&bytes).expect("OSC");
         assert!(rest.is_empty());
         let OscPacket::Bundle(bundle) = packet else {
@@ -96,6 +116,38 @@ mod tests {
             OscPacket::Bundle(_) => panic!("messages only"),
         });
         messages.collect()
+    }
+
+    #[test]
+    fn eyes_that_stay_on_the_screen_turn_against_the_head() {
+        let looking = |x: f64, y: f64, yaw_deg: f64, pitch_deg: f64| {
+            let record = Record {
+                gaze_x: x,
+                gaze_y: y,
+                flags: Flags::VALID,
+                distance_mm: Some(600.0),
+                head: Some(HeadAngles {
+                    yaw_deg,
+                    pitch_deg,
+                    roll_deg: 0.0,
+                }),
+                ..Record::default()
+            };
+            eyes_in_head(&record, &Screen::default()).expect("a valid gaze")
+        };
+        assert_eq!(looking(0.5, 0.5, 0.0, 0.0), [0.0, 0.0]);
+        let [down, right] = looking(1.0, 1.0, 0.0, 0.0);
+        assert!(
+            (13.0..15.0).contains(&down) && (23.0..25.0).contains(&right),
+            "{down}, {right}"
+        );
+        assert_eq!(
+            looking(0.5, 0.5, 10.0, 0.0),
+            [0.0, 10.0],
+            "the head to the left, the eyes to the right"
+        );
+        assert_eq!(looking(0.5, 0.5, 0.0, 10.0), [10.0, 0.0], "the head up, the eyes down");
+        assert_eq!(eyes_in_head(&Record::default(), &Screen::default()), None);
     }
 
     #[test]
