@@ -126,6 +126,8 @@ pub struct Gathering {
 impl Gathering {
     /// More points than any calibration shows.
     pub const MOST_TARGETS: usize = 256;
+    /// A fit takes as long as the cube of its samples, and one more frame of the same look says little.
+    pub const MOST_SAMPLES: usize = 240;
     /// The fit is made anew so often, each time without some of the points: without each of them where they are fewer.
     const FOLDS: usize = 16;
 
@@ -229,10 +231,13 @@ impl Gathering {
         })
     }
 
-    fn samples_of<'t>(targets: impl Iterator<Item = &'t Target>) -> Vec<Sample> {
+    fn samples_of<'t>(targets: impl Iterator<Item = &'t Target> + Clone) -> Vec<Sample> {
+        let most = (Self::MOST_SAMPLES / targets.clone().count().max(1)).max(1);
         targets
             .flat_map(|target| {
-                target.frames.iter().map(|features| Sample {
+                // Evenly spread over the look.
+                let step = target.frames.len().div_ceil(most).max(1);
+                target.frames.iter().step_by(step).map(|features| Sample {
                     target: target.at,
                     features: *features,
                 })
@@ -343,6 +348,16 @@ mod tests {
             }
         }
         assert_eq!((gathering.points(), gathering.samples().len()), (9, 90));
+        let long = Target {
+            at: ScreenPoint::CENTRE,
+            frames: vec![look(0.5, 0.5, 0.0); 500],
+        };
+        let thinned = Gathering::samples_of([&long, &long].into_iter());
+        assert!(
+            (200..=Gathering::MOST_SAMPLES).contains(&thinned.len()),
+            "{}",
+            thinned.len()
+        );
         let fitted = gathering.fit(&setup).expect("nine points").clone();
         assert!(fitted.quality.error_deg < 1.0, "{:?}", fitted.quality);
         assert!(

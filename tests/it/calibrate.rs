@@ -198,6 +198,25 @@ fn the_synthetic_user_is_calibrated_from_outside() {
     assert_eq!((said.code, &left["profiles"]), (Some(0), &serde_json::json!([])));
 }
 
+#[test]
+fn nobody_in_view_ends_in_a_sentence_and_stores_nothing() {
+    let desk = Desk::new();
+    let old = desk.path("data/gazed/profiles/desk.toml");
+    fs::create_dir_all(old.parent().expect("a folder")).expect("a folder");
+    fs::write(&old, "old").expect("writes");
+    let _gazed = desk.start_gazed("synthetic:seed=3,fps=10,width=320,height=240,user=absent");
+    let said = run(&mut desk.gazectl(&["calibrate", "--yes", "--terminal", "--points", "5", "--profile", "desk"]));
+    assert_refused(
+        &said,
+        &[
+            "only 0 of 5 points could be used",
+            "no open eyes were seen",
+            "The old profile is untouched",
+        ],
+    );
+    assert_eq!(fs::read_to_string(&old).expect("still there"), "old");
+}
+
 /// The service's advice to somebody who sits down in a way that the synthetic user's parameters describe.
 fn advice(parameters: &str, word: &str) {
     let desk = Desk::new();

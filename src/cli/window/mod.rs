@@ -188,20 +188,24 @@ impl<S: Scene> App<S> {
         }
     }
 
-    /// True where the window is on another monitor than before.
+    /// True where the window is not on the monitor any more that it opened on; a monitor that is gone has no other in its place
+    /// on Wayland.
     fn changed_monitor(&mut self) -> bool {
         self.pictures = self.pictures.wrapping_add(1);
         if !self.pictures.is_multiple_of(MONITOR_EVERY) {
             return false;
         }
-        let monitor = self
-            .surface
-            .as_ref()
-            .and_then(|surface| surface.window().current_monitor());
-        let Some(name) = monitor.and_then(|monitor| monitor.name()) else {
-            return false;
-        };
-        self.monitor.replace(name.clone()).is_some_and(|before| before != name)
+        let window = self.surface.as_ref().map(Surface::window);
+        let name = window
+            .and_then(|window| window.current_monitor())
+            .and_then(|monitor| monitor.name());
+        match (&self.monitor, name) {
+            (Some(before), name) => name.as_ref() != Some(before),
+            (None, name) => {
+                self.monitor = name;
+                false
+            }
+        }
     }
 
     fn click(&self) -> Option<Input> {
