@@ -27,7 +27,7 @@
 //! | `calibration` | from features to the screen, and profiles | pictures, time |
 //! | `filter`, `movement`, `forecast` | smoothing, naming and continuing gaze, in degrees | screens, pictures |
 //! | `pipeline` | the joints between the stages | threads, clocks, files |
-//! | `daemon`, `config`, `disk`, `stats` | threads, signals, claims on the camera, what is kept | how gaze is made |
+//! | `daemon`, `config`, `disk`, `edid`, `stats` | threads, signals, claims on the camera, what is kept, what monitors say of themselves | how gaze is made |
 //! | `cli` | `gazectl`, one file a subcommand | the daemon's insides: it talks over the bus |
 //!
 //! # What always holds
