@@ -127,7 +127,7 @@ impl Gathering {
     /// More points than any calibration shows.
     pub const MOST_TARGETS: usize = 256;
     /// A fit takes as long as the cube of its samples, and one more frame of the same look says little.
-    pub const MOST_SAMPLES: usize = 240;
+    pub const MOST_SAMPLES: usize = 360;
     /// The fit is made anew so often, each time without some of the points: without each of them where they are fewer.
     const FOLDS: usize = 16;
 

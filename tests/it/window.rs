@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{ConfigureWindowAux, ConnectionExt as _};
 
 use crate::desk::{Desk, Running, eventually};
 
@@ -196,6 +198,40 @@ fn a_window_that_is_closed_leaves_the_old_profile_and_the_camera_closed() {
     let (status, _) = running.ended();
     assert!(!status.success());
     eventually("the camera is closed", || !manager.camera_active().expect("a property"));
+    assert_eq!(fs::read_to_string(&old).expect("still there"), "old");
+}
+
+/// Gives every window of a display another size, as a desktop does when a monitor is unplugged.
+fn resize_windows(display: &Display, width: u32, height: u32) {
+    let (connection, screen) = x11rb::connect(Some(&display.name)).expect("the display");
+    let root = connection.setup().roots[screen].root;
+    let tree = connection.query_tree(root).expect("asks").reply().expect("answers");
+    for window in tree.children {
+        let size = ConfigureWindowAux::new().width(width).height(height);
+        let asked = connection.configure_window(window, &size).expect("asks");
+        asked.check().expect("a window may be resized");
+    }
+}
+
+#[test]
+fn an_unplugged_monitor_ends_the_calibration_with_the_old_profile_untouched() {
+    let desk = Desk::new();
+    let Some(display) = Display::start(&desk, "800x500") else {
+        return;
+    };
+    let old = desk.path("data/gazed/profiles/window.toml");
+    fs::create_dir_all(old.parent().expect("a folder")).expect("a folder");
+    fs::write(&old, "old").expect("writes");
+    let _gazed = desk.start_gazed(USER);
+    let running = calibrate(&desk, &display, &["--yes", "--points", "9"]);
+    eventually("a point is shown", || display.picture().middle(CORE).2 > 10);
+    resize_windows(&display, 640, 400);
+    let (status, said) = running.ended();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("changed its size (was the monitor unplugged") && said.contains("old profile is untouched"),
+        "{said}"
+    );
     assert_eq!(fs::read_to_string(&old).expect("still there"), "old");
 }
 

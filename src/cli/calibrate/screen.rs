@@ -11,7 +11,7 @@ use super::terminal::title;
 use super::{Args, Mode, result};
 use crate::bus::frames::FrameHeader;
 use crate::cli::sight::{Frames, PATCH_SHAPE, draw_eye};
-use crate::cli::window::{Area, Canvas, Colour, Flow, Input, Scene, Size, WindowOptions, show};
+use crate::cli::window::{Area, Canvas, Colour, Flow, Input, Scene, Size, WindowError, WindowOptions, show};
 use crate::clock::{Clock, MonotonicClock};
 use crate::geometry::{PointPx, ScreenPoint};
 use crate::latest::Taken;
@@ -68,7 +68,11 @@ pub fn lead(conversation: Conversation, points: Vec<ScreenPoint>, args: &Args) -
         output: args.output.clone(),
         pointer: args.mode == Mode::Click,
     };
-    let window = show(options, window).context("--terminal calibrates without a window")?;
+    let window = match show(options, window) {
+        Ok(window) => window,
+        Err(error @ WindowError::NoDisplay(_)) => return Err(error).context("--terminal calibrates without a window"),
+        Err(error) => return Err(error).context("the calibration was stopped, the old profile is untouched"),
+    };
     match window.outcome {
         Some(outcome) => {
             let (report, keep) = outcome?;

@@ -76,6 +76,8 @@ pub enum WindowError {
     NoDisplay(String),
     #[error("there is no monitor named \"{wanted}\"; there are: {found}")]
     NoSuchMonitor { wanted: String, found: String },
+    #[error("the display went away while the window was open ({0})")]
+    DisplayGone(String),
     #[error("the window could not be drawn: {0}")]
     Drawing(String),
 }
@@ -94,10 +96,12 @@ pub fn show<S: Scene>(options: WindowOptions, scene: S) -> Result<S, WindowError
         next_frame: Instant::now(),
         error: None,
     };
-    event_loop.run_app(&mut app).map_err(|error| no_display(&error))?;
-    match app.error {
-        Some(error) => Err(error),
-        None => Ok(app.scene),
+    let ended = event_loop.run_app(&mut app);
+    match (ended, app.error) {
+        (_, Some(error)) => Err(error),
+        (Ok(()), None) => Ok(app.scene),
+        (Err(error), None) if app.surface.is_some() => Err(WindowError::DisplayGone(error.to_string())),
+        (Err(error), None) => Err(no_display(&error)),
     }
 }
 
@@ -188,9 +192,8 @@ impl<S: Scene> App<S> {
         }
     }
 
-    /// True where the window is not on the monitor any more that it opened on; a monitor that is gone has no other in its place
-    /// on Wayland.
-    fn changed_monitor(&mut self) -> bool {
+    /// True where the window is not on the monitor any more that it opened on.
+    fn changed_monitor(&mut self, event_loop: &ActiveEventLoop) -> bool {
         self.pictures = self.pictures.wrapping_add(1);
         if !self.pictures.is_multiple_of(MONITOR_EVERY) {
             return false;
@@ -200,7 +203,12 @@ impl<S: Scene> App<S> {
             .and_then(|window| window.current_monitor())
             .and_then(|monitor| monitor.name());
         match (&self.monitor, name) {
-            (Some(before), name) => name.as_ref() != Some(before),
+            (Some(before), name) => {
+                // A compositor need not tell a window that its monitor is gone, but it tells the program.
+                let mut present = event_loop.available_monitors();
+                let is_present = present.any(|monitor| monitor.name().as_ref() == Some(before));
+                !is_present || name.as_ref() != Some(before)
+            }
             (None, name) => {
                 self.monitor = name;
                 false
@@ -253,7 +261,7 @@ impl<S: Scene> ApplicationHandler for App<S> {
             WindowEvent::RedrawRequested => {
                 let drawn = self.draw();
                 self.follow(event_loop, drawn);
-                self.changed_monitor().then_some(Input::OtherMonitor)
+                self.changed_monitor(event_loop).then_some(Input::OtherMonitor)
             }
             WindowEvent::CursorMoved { position, .. } => {
                 self.pointer = position;
