@@ -54,9 +54,13 @@ impl AsyncClient {
         &self.connection
     }
 
-    /// Properties and, without the conveniences of [`AsyncClient::session`], sessions.
+    /// Properties, asked for when they are read, and, without the conveniences of [`AsyncClient::session`], sessions.
     pub async fn manager(&self) -> Result<ManagerProxy<'static>, ClientError> {
-        Ok(ManagerProxy::new(&self.connection).await?)
+        let builder = ManagerProxy::builder(&self.connection);
+        Ok(builder
+            .cache_properties(zbus::proxy::CacheProperties::No)
+            .build()
+            .await?)
     }
 
     /// The desktop's monitors, the primary one first.

@@ -117,9 +117,11 @@ impl Client {
         bus.name_has_owner(name).map_err(|error| ClientError::Bus(error.into()))
     }
 
-    /// Properties and, without the conveniences of [`Client::session`], sessions.
+    /// Properties and, without the conveniences of [`Client::session`], sessions. Each property is asked for when it is
+    /// read: a copy kept up to date by signals can be stale for good where a signal overtakes the first answer.
     pub fn manager(&self) -> Result<ManagerProxyBlocking<'static>, ClientError> {
-        Ok(ManagerProxyBlocking::new(&self.connection)?)
+        let builder = ManagerProxyBlocking::builder(&self.connection);
+        Ok(builder.cache_properties(zbus::proxy::CacheProperties::No).build()?)
     }
 
     /// The interface for the user's own tools.

@@ -76,7 +76,7 @@ impl Live {
     /// Ten seconds at 60 frames a second: longer than anyone looks at one point of a calibration.
     const REMEMBERED: usize = 600;
     /// The eye rests on a point for at least so long before and after a person says so.
-    const AROUND: Duration = Duration::from_millis(250);
+    const AROUND: Duration = Duration::from_millis(400);
     /// How long before a click the eye may be expected on it.
     const BEFORE_CLICK: Duration = Duration::from_millis(300);
     /// What is further off is no drift of a map but a wrong one, or somebody who looked elsewhere.

@@ -94,6 +94,36 @@ fn the_camera_is_open_exactly_while_a_session_is_started() {
 }
 
 #[test]
+fn changed_properties_are_announced() {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed(&desk.empty_recording(60));
+    let client = desk.client();
+    // A desktop's indicator reads once and then listens.
+    let indicator = ManagerProxyBlocking::new(client.connection()).expect("a proxy");
+    assert_eq!(indicator.state().expect("a property"), "idle");
+    assert!(indicator.clients().expect("a property").is_empty());
+    let session = session(&client);
+    session.start().expect("starts");
+    eventually("the indicator hears of it", || {
+        indicator.cached_state().expect("a text").as_deref() == Some("lost")
+            && indicator.cached_camera_active().expect("a flag") == Some(true)
+            && indicator
+                .cached_clients()
+                .expect("a list")
+                .is_some_and(|clients| clients.len() == 1)
+    });
+    drop(session);
+    eventually("the indicator hears of the end", || {
+        indicator.cached_state().expect("a text").as_deref() == Some("idle")
+            && indicator.cached_camera_active().expect("a flag") == Some(false)
+            && indicator
+                .cached_clients()
+                .expect("a list")
+                .is_some_and(|clients| clients.is_empty())
+    });
+}
+
+#[test]
 fn while_lost_records_come_five_times_a_second_with_a_growing_radius() {
     let desk = Desk::new();
     let _gazed = desk.start_gazed(&desk.empty_recording(60));
@@ -457,8 +487,13 @@ fn a_drifted_gaze_is_put_right_by_one_look_and_slowly_by_clicks() {
     let moved = after[0] - before[0];
     assert!((0.01..0.08).contains(&moved), "clicks moved the gaze by {moved} widths");
 
-    let output = desk.gazectl(&["recenter"]).output().expect("gazectl starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    eventually("the gaze is recentred", || {
+        let output = desk.gazectl(&["recenter"]).output().expect("gazectl starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        // A busy machine may have missed the pictures, and says so.
+        assert!(output.status.success() || said.contains("pictures"), "{said}");
+        output.status.success()
+    });
     truth.look_at(0.5, 0.5).expect("answers");
     let after = gaze(20);
     assert!(away(after) < 0.04, "{after:?}, before {before:?}");
