@@ -181,7 +181,7 @@ class Trial:
     points: np.ndarray
 
     @staticmethod
-    def of(one: Person, prior: Prior, every: int = 2) -> "Trial":
+    def of(one: Person, prior: Prior, every: int = 3) -> "Trial":
         frames, points, left = calibration(one)
         left = left[::every]
         a, b = one.appearance[frames], one.appearance[left]
@@ -231,7 +231,7 @@ def choose(trials: list[Trial]) -> dict[str, float]:
 
     start = np.log([START[name] for name in names])
     simplex = np.vstack([start, start + 0.6 * np.eye(len(names))])
-    found = minimize(cost, start, method="Nelder-Mead", options={"maxfev": 150, "initial_simplex": simplex})
+    found = minimize(cost, start, method="Nelder-Mead", options={"maxfev": 90, "initial_simplex": simplex})
     return dict(zip(names, map(float, np.exp(found.x))))
 
 
