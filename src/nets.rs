@@ -289,6 +289,13 @@ mod tests {
     }
 
     #[test]
+    fn the_manifest_and_so_the_version_covers_the_prior_of_calibration() {
+        let manifest = Weights::BuiltIn.manifest_text().expect("the built-in manifest");
+        let digest = hex(&Sha256::digest(include_bytes!("../models/gaze_prior.json")));
+        assert!(manifest.contains(&digest), "run `python -m models.train prior`");
+    }
+
+    #[test]
     fn weights_that_do_not_match_their_manifest_are_refused() {
         let load = |weights: &Weights| weights.load(NetName::Eyes, ALL[2].1, ALL[2].2).err();
         let (_folder, weights) = changed(|_| ());

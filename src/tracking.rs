@@ -4,6 +4,7 @@
 
 use crate::calibration::{Appearance, Features};
 use crate::clock::Timestamp;
+use crate::eyes::lids::LidWatch;
 use crate::eyes::{Eyes, EyesNet};
 use crate::face::head::Head;
 use crate::face::{Face, FaceError, FaceTracker};
@@ -15,7 +16,7 @@ use crate::nets::Weights;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
     NoFace,
-    /// Both eyes are covered by their lids: a blink.
+    /// Both eyes are covered by their lids, or the lids are on their way: a blink.
     EyesClosed,
     /// Something is there, but the nets do not trust what they see.
     LowConfidence,
@@ -58,6 +59,7 @@ pub struct Tracking {
     faces: FaceTracker,
     eyes: EyesNet,
     head: HeadFilter,
+    lids: LidWatch,
     /// Frames stand alone: nothing is remembered from one to the next.
     stills: bool,
 }
@@ -71,6 +73,7 @@ impl Tracking {
             faces: FaceTracker::new(weights)?,
             eyes: EyesNet::new(weights)?,
             head: HeadFilter::default(),
+            lids: LidWatch::default(),
             stills,
         })
     }
@@ -88,7 +91,8 @@ impl Tracking {
         if !self.stills {
             face.head = self.head.push(frame.captured, face.head);
         }
-        if !eyes.left.is_open() && !eyes.right.is_open() {
+        let blinks = !self.stills && self.lids.push(frame.captured, f64::from(eyes.openness()));
+        if blinks || (!eyes.left.is_open() && !eyes.right.is_open()) {
             return Ok(Seen::Nothing(Absence::EyesClosed, Some((face, eyes))));
         }
         let confidence = face.confidence.min(eyes.confidence());
@@ -112,6 +116,7 @@ impl Tracking {
         self.faces.reset();
         self.eyes.reset();
         self.head = HeadFilter::default();
+        self.lids = LidWatch::default();
     }
 }
 

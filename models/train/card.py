@@ -47,6 +47,13 @@ def _robustness(table: dict[str, Any]) -> str:
     return _table(["factor", "step", "tracked", "pupil median px", "95 % px", "median % of eye"], rows)
 
 
+def _prior() -> str:
+    path = MODELS / "gaze_prior.json"
+    rows = json.loads(path.read_text())["held_out_median_deg"]
+    return _table(["candidate", "median error, mean over people, deg", "90 % of people under"],
+                  [[name, mean, tenth] for name, (mean, tenth) in rows.items()])
+
+
 def card() -> None:
     """Fills the numbers into card_template.md."""
     manifest = tomllib.loads((MODELS / "manifest.toml").read_text())
@@ -64,6 +71,7 @@ def card() -> None:
         "SYNTHETIC": _flat(results["synthetic"]) if "synthetic" in results else "Not measured.\n",
         "FALSE_ALARMS": _flat(results["false_alarms"]) if "false_alarms" in results else "Not measured.\n",
         "ABLATION": _flat(results["ablation"]) if "ablation" in results else "Not measured.\n",
+        "PRIOR": _prior(),
         "YARDSTICK": _flat(yard.get("error_sd_xy_parts_of_crop", {})) if yard else "Not measured.\n",
         "ROBUSTNESS": _robustness(_load(TRAIN / "robustness.json")) or "Not measured.\n",
     }

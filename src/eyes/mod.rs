@@ -3,6 +3,8 @@
 //! The net has two branches of shared weights: the right eye's patch is mirrored into the form of a left eye's and run
 //! through the same branch. Nothing outside this room ever sees a mirrored picture or point.
 
+pub mod lids;
+
 use crate::face::crop::Cropper;
 use crate::face::points::{Landmark, Landmarks};
 use crate::face::{Face, FaceError};
@@ -61,6 +63,11 @@ pub struct Eyes {
 }
 
 impl Eyes {
+    /// How far the eyes are open on average, 0..1.
+    pub fn openness(&self) -> f32 {
+        0.5 * (self.left.openness + self.right.openness)
+    }
+
     /// The better eye's confidence that counts: an eye that is closed shows no gaze.
     pub fn confidence(&self) -> f32 {
         let of = |eye: &EyeState| if eye.is_open() { eye.confidence } else { 0.0 };
