@@ -14,6 +14,7 @@ use crate::forecast::Method;
 use on_canvas::OnCanvas;
 use track::Track;
 
+mod heat;
 mod on_canvas;
 mod panels;
 mod read;
