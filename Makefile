@@ -32,13 +32,14 @@ install:
 	sed 's|@BINDIR@|$(BINDIR)|' systemd/org.gazed.Gaze1.service >$(DESTDIR)$(DATADIR)/dbus-1/services/org.gazed.Gaze1.service
 	install -D -m 644 systemd/gazed.example.toml $(DESTDIR)$(DATADIR)/doc/gazed/config.example.toml
 	$(RELEASE)/gazectl man >$(DESTDIR)$(DATADIR)/man/man1/gazectl.1
+	$(RELEASE)/gazectl man gazed >$(DESTDIR)$(DATADIR)/man/man1/gazed.1
 	$(RELEASE)/gazectl completions bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/gazectl
 	$(RELEASE)/gazectl completions zsh >$(DESTDIR)$(DATADIR)/zsh/site-functions/_gazectl
 	$(RELEASE)/gazectl completions fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/gazectl.fish
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,gazed gazectl) $(DESTDIR)$(UNITDIR)/gazed.service
-	rm -f $(DESTDIR)$(DATADIR)/dbus-1/services/org.gazed.Gaze1.service $(DESTDIR)$(DATADIR)/man/man1/gazectl.1
+	rm -f $(DESTDIR)$(DATADIR)/dbus-1/services/org.gazed.Gaze1.service $(DESTDIR)$(DATADIR)/man/man1/gazectl.1 $(DESTDIR)$(DATADIR)/man/man1/gazed.1
 	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/gazectl $(DESTDIR)$(DATADIR)/zsh/site-functions/_gazectl
 	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/gazectl.fish
 	rm -rf $(DESTDIR)$(DATADIR)/doc/gazed

@@ -177,8 +177,9 @@ impl Gathering {
 
     /// Fits all points, and measures the fit at each point by one that was made without it.
     pub fn fit(&mut self, setup: &Setup) -> Result<&Fitted, FitError> {
-        let mapping = fit(&self.samples(), setup)?;
-        let held_out = self.held_out(setup);
+        let fit = Fit::new(&self.samples(), setup)?;
+        let held_out = self.left_out(&fit, setup);
+        let mapping = Mapping::Fitted(Box::new(fit));
         if held_out.is_empty() {
             return Err(FitError::TooFew {
                 found: self.targets.len(),
@@ -193,9 +194,14 @@ impl Gathering {
         }))
     }
 
+    /// What fits answer that were made without the point they are asked for; empty where the points make no fit.
+    pub fn held_out(&self, setup: &Setup) -> Vec<Answers> {
+        Fit::new(&self.samples(), setup).map_or_else(|_| Vec::new(), |all| self.left_out(&all, setup))
+    }
+
     /// What fits answer that were made without the point they are asked for. Points without which there is no fit are
     /// missing.
-    pub fn held_out(&self, setup: &Setup) -> Vec<Answers> {
+    fn left_out(&self, all: &Fit, setup: &Setup) -> Vec<Answers> {
         let mut held_out = Vec::with_capacity(self.targets.len());
         let (count, folds) = (self.targets.len(), Self::FOLDS.min(self.targets.len()));
         for fold in 0..folds {
@@ -206,7 +212,8 @@ impl Gathering {
                     .filter(move |(index, _)| (index * folds / count == fold) == left_out)
                     .map(|(_, target)| target)
             };
-            if let Ok(mapping) = fit(&Self::samples_of(of(false)), setup) {
+            if let Ok(fit) = all.of_same_person(&Self::samples_of(of(false)), setup) {
+                let mapping = Mapping::Fitted(Box::new(fit));
                 held_out.extend(of(true).map(|target| Answers::of(&mapping, target.at, &target.frames, setup)));
             }
         }
@@ -244,10 +251,6 @@ impl Gathering {
             })
             .collect()
     }
-}
-
-fn fit(samples: &[Sample], setup: &Setup) -> Result<Mapping, FitError> {
-    Ok(Mapping::Fitted(Box::new(Fit::new(samples, setup)?)))
 }
 
 #[cfg(test)]

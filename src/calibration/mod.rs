@@ -16,7 +16,7 @@ pub use appearance::Appearance;
 pub use features::Features;
 use prior::Prior;
 pub use prior::basis;
-use process::{HeldOut, Process};
+use process::{HeldOut, Process, Scales};
 
 use crate::geometry::{ScreenPoint, Setup};
 
@@ -96,14 +96,26 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Frames of one point resemble each other: more than this many of them only cost time.
+    /// Frames of one point resemble each other: more than this many of them only cost time,
     const MOST_FRAMES_OF_A_POINT: usize = 12;
+    /// which grows with the cube of all frames; where points are many, fewer frames of each do.
+    const MOST_FRAMES: usize = 192;
 
     /// Fits samples of one person.
     ///
     /// What is fitted is the difference between the geometric gaze and the true one, in tangents, by a Gaussian process
     /// whose prior is what people have in common. Samples that stay far off (blinks, looks elsewhere) lose their weight.
     pub fn new(samples: &[Sample], setup: &Setup) -> Result<Self, FitError> {
+        Self::with_scales(samples, setup, None)
+    }
+
+    /// Fits other samples of the same person: how much the person differs from others is known from this fit, which saves
+    /// most of the time.
+    pub fn of_same_person(&self, samples: &[Sample], setup: &Setup) -> Result<Self, FitError> {
+        Self::with_scales(samples, setup, Some(self.process.scales()))
+    }
+
+    fn with_scales(samples: &[Sample], setup: &Setup, scales: Option<Scales>) -> Result<Self, FitError> {
         let usable: Vec<&Sample> = samples
             .iter()
             .filter(|sample| sample.features.is_finite() && sample.target.is_finite())
@@ -128,7 +140,7 @@ impl Fit {
             .map(|sample| sample.features.tangents_to(sample.target, setup) - sample.features.gaze_tangents())
             .collect();
         let (process, held_out) =
-            Process::fit(&features, &wanted, &points, Prior::built_in()).ok_or(FitError::Degenerate)?;
+            Process::fit(&features, &wanted, &points, Prior::built_in(), scales).ok_or(FitError::Degenerate)?;
         Ok(Self { process, held_out })
     }
 
@@ -144,7 +156,7 @@ impl Fit {
     }
 }
 
-/// At most [`Fit::MOST_FRAMES_OF_A_POINT`] samples of each point, evenly spaced, and the point that each belongs to.
+/// Some samples of each point, evenly spaced, and the point that each belongs to.
 fn thinned<'s>(samples: &[&'s Sample]) -> (Vec<&'s Sample>, Vec<usize>) {
     let mut points: Vec<(ScreenPoint, Vec<&Sample>)> = Vec::new();
     for sample in samples {
@@ -153,9 +165,10 @@ fn thinned<'s>(samples: &[&'s Sample]) -> (Vec<&'s Sample>, Vec<usize>) {
             None => points.push((sample.target, vec![sample])),
         }
     }
+    let most = (Fit::MOST_FRAMES / points.len().max(1)).clamp(1, Fit::MOST_FRAMES_OF_A_POINT);
     let (mut kept, mut point_of) = (Vec::new(), Vec::new());
     for (point, (_, members)) in points.into_iter().enumerate() {
-        let count = members.len().min(Fit::MOST_FRAMES_OF_A_POINT);
+        let count = members.len().min(most);
         kept.extend((0..count).map(|index| members[index * members.len() / count]));
         point_of.resize(kept.len(), point);
     }

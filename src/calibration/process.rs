@@ -29,7 +29,7 @@ impl Input {
 
 /// How far a person is from those the prior was learned from; ones for somebody like them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Scales {
+pub struct Scales {
     /// Of the covariance of the linear part.
     linear: f64,
     /// Of the variance of the appearance's part.
@@ -80,6 +80,7 @@ struct Axis {
 #[derive(Clone, Debug)]
 pub struct Process {
     inputs: Vec<Input>,
+    scales: Scales,
     appearance_variance: f64,
     /// 1 / (2 length²).
     appearance_rate: f64,
@@ -107,23 +108,26 @@ impl Process {
     const ROUNDS: usize = 2;
 
     /// Fits `wanted`, the difference in tangents between the true and the geometric gaze; `points` gives the calibration
-    /// point of each frame. `None` where the numbers have no finite solution.
+    /// point of each frame. `scales` are those of an earlier fit of the same person, or chosen here. `None` where the numbers
+    /// have no finite solution.
     pub fn fit(
         features: &[&Features],
         wanted: &[Vector2<f64>],
         points: &[usize],
         prior: &Prior,
+        scales: Option<Scales>,
     ) -> Option<(Self, HeldOut)> {
         let mut problem = Problem::new(features, wanted, points, prior);
-        let step = features.len().div_ceil(Self::MOST_FOR_SCALES);
-        let scales = if step == 1 {
-            problem.choose_scales()?
-        } else {
-            let kept: Vec<usize> = (0..features.len()).step_by(step).collect();
-            let features: Vec<&Features> = kept.iter().map(|index| features[*index]).collect();
-            let wanted: Vec<Vector2<f64>> = kept.iter().map(|index| wanted[*index]).collect();
-            let points: Vec<usize> = kept.iter().map(|index| points[*index]).collect();
-            Problem::new(&features, &wanted, &points, prior).choose_scales()?
+        let scales = match scales {
+            Some(scales) => scales,
+            None if features.len() <= Self::MOST_FOR_SCALES => problem.choose_scales()?,
+            None => {
+                let step = features.len().div_ceil(Self::MOST_FOR_SCALES);
+                let features: Vec<&Features> = features.iter().step_by(step).copied().collect();
+                let wanted: Vec<Vector2<f64>> = wanted.iter().step_by(step).copied().collect();
+                let points: Vec<usize> = points.iter().step_by(step).copied().collect();
+                Problem::new(&features, &wanted, &points, prior).choose_scales()?
+            }
         };
         for _ in 0..Self::ROUNDS {
             let process = problem.solve(scales)?;
@@ -132,6 +136,10 @@ impl Process {
         let process = problem.solve(scales)?;
         let held_out = problem.held_out(&process)?;
         Some((process, held_out))
+    }
+
+    pub fn scales(&self) -> Scales {
+        self.scales
     }
 
     /// What has to be added to the geometric gaze, in tangents, and the standard deviation of one axis.
@@ -203,6 +211,7 @@ impl<'p> Problem<'p> {
         let [x, y] = [0, 1].map(|index| self.solve_axis(index, scales, appearance_variance, appearance_rate));
         Some(Process {
             inputs: self.inputs.clone(),
+            scales,
             appearance_variance,
             appearance_rate,
             axes: [x?, y?],

@@ -75,7 +75,7 @@ enum Command {
     /// Calibrate on some frames of a recording, predict the others and say how far off they are
     Evaluate(evaluate::Args),
     /// Print the manual page
-    Man,
+    Man(shell::ManArgs),
     /// Close the camera, whatever programs want, until it is resumed; survives a restart
     Pause,
     /// End the pause
@@ -108,7 +108,7 @@ impl Command {
             Self::Track(args) => track::run(args, out),
             Self::Pause => pause::pause(out),
             Self::Resume => pause::resume(out),
-            Self::Man => shell::man(Cli::command(), out),
+            Self::Man(args) => shell::man(args, Cli::command(), out),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::Output;
@@ -19,6 +20,24 @@ pub fn completions(args: &CompletionArgs, mut command: clap::Command, out: &mut 
     Ok(out.write_all(&script)?)
 }
 
-pub fn man(command: clap::Command, out: &mut Output) -> anyhow::Result<()> {
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// The program that the page is for
+    #[arg(value_enum, default_value_t)]
+    program: Program,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Program {
+    #[default]
+    Gazectl,
+    Gazed,
+}
+
+pub fn man(args: &ManArgs, gazectl: clap::Command, out: &mut Output) -> anyhow::Result<()> {
+    let command = match args.program {
+        Program::Gazectl => gazectl,
+        Program::Gazed => crate::daemon::Arguments::command(),
+    };
     Ok(clap_mangen::Man::new(command).render(out)?)
 }

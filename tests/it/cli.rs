@@ -93,6 +93,8 @@ fn help_and_version_are_answers() {
     assert_eq!(version.stdout.trim(), concat!("gazectl ", env!("CARGO_PKG_VERSION")));
     let man = run(&mut without_bus(&["man"]));
     assert!(man.code == Some(0) && man.stdout.starts_with(".ie") && man.stdout.contains("calibrate"));
+    let man = run(&mut without_bus(&["man", "gazed"]));
+    assert!(man.code == Some(0) && man.stdout.contains(".TH gazed") && man.stdout.contains("seed"));
 }
 
 #[test]

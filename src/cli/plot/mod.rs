@@ -86,7 +86,8 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         );
     }
     let summary = summary(&track);
-    let title = format!("{}: {summary}", args.input.display());
+    let name = args.input.file_name().unwrap_or(args.input.as_os_str());
+    let title = format!("{}: {summary}", name.display());
     match format {
         Format::Png => png(&args.picture, &track, &title),
         Format::Svg => svg(&args.picture, &track, &title),
