@@ -74,6 +74,7 @@ impl NetName {
 pub enum Weights {
     #[default]
     BuiltIn,
+    /// Other nets. The prior of calibration stays the built-in one, which was learned with the built-in nets.
     Folder(PathBuf),
 }
 

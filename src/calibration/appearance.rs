@@ -50,7 +50,7 @@ impl Appearance {
         Self(values)
     }
 
-    /// Squared distance of two appearances: 0 alike .. 2 unrelated .. 4 opposite, over both eyes together divided by two.
+    /// Squared distance of two appearances, 0..=4: 0 alike, about 2 unrelated, 4 opposite.
     pub fn distance_squared(&self, other: &Self) -> f64 {
         let sum: i32 = self
             .0
@@ -130,7 +130,7 @@ fn normalised(cells: &[f32; CELLS], flat: f32) -> [f32; CELLS] {
 
 /// A Gaussian of 1.33 cells, as wide as the iris, from the middle outwards: exp(-k²/(2·1.33²)), normalised. The border is
 /// replicated.
-const KERNEL: [f32; 5] = [0.300_2, 0.226_3, 0.096_9, 0.023_6, 0.003_3];
+const KERNEL: [f32; 5] = [0.300_1, 0.226_2, 0.096_9, 0.023_6, 0.003_3];
 
 fn blurred(cells: &[f32; CELLS]) -> [f32; CELLS] {
     let along = |from: &[f32; CELLS], length: usize, place: &dyn Fn(usize, usize) -> usize| {

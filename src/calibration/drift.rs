@@ -127,8 +127,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::calibration::Appearance;
-    use crate::calibration::features::COUNT;
 
     fn angle_strategy(limit: f64) -> impl Strategy<Value = VisualAngle> {
         (-limit..limit, -limit..limit).prop_map(|(x, y)| VisualAngle::new(x, y))
@@ -138,12 +136,7 @@ mod tests {
     fn frames(points: &[(f64, f64)]) -> Vec<Features> {
         let setup = Setup::default();
         let look = |&(x, y): &(f64, f64)| {
-            let mut features = Features {
-                values: [0.0; COUNT],
-                appearance: Appearance::NONE,
-                eyes_mm: [265.0, 150.0, 600.0],
-                position_known: true,
-            };
+            let mut features = Features::blank();
             let truth = features.tangents_to(ScreenPoint::new(x, y), &setup);
             features.values[16..20].copy_from_slice(&[truth.x, truth.y, truth.x, truth.y]);
             features

@@ -158,6 +158,19 @@ impl Features {
     }
 }
 
+#[cfg(test)]
+impl Features {
+    /// Of eyes 60 cm in front of the screen's middle that nothing is known of, for tests to fill.
+    pub(crate) const fn blank() -> Self {
+        Self {
+            values: [0.0; COUNT],
+            appearance: Appearance::NONE,
+            eyes_mm: [265.0, 150.0, 600.0],
+            position_known: true,
+        }
+    }
+}
+
 /// What one eye adds.
 struct EyeFeatures {
     pupil_mm: [f64; 2],

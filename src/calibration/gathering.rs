@@ -256,19 +256,12 @@ impl Gathering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::Appearance;
-    use crate::calibration::features::COUNT;
     use crate::calibration::quality::measure;
 
     /// Somebody whose eyes turn a fifth more than geometry thinks, looking at a point.
     fn look(x: f64, y: f64, noise: f64) -> Features {
         let setup = Setup::default();
-        let mut features = Features {
-            values: [0.0; COUNT],
-            appearance: Appearance::NONE,
-            eyes_mm: [265.0, 150.0, 600.0],
-            position_known: true,
-        };
+        let mut features = Features::blank();
         let truth = features.tangents_to(ScreenPoint::new(x, y), &setup);
         let seen = [truth.x / 1.2 + noise, truth.y / 1.2 - noise];
         features.values[16..20].copy_from_slice(&[seen[0], seen[1], seen[0], seen[1]]);

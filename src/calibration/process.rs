@@ -116,7 +116,7 @@ impl Process {
         points: &[usize],
         prior: &Prior,
         scales: Option<Scales>,
-    ) -> Option<(Self, HeldOut)> {
+    ) -> Option<Self> {
         let mut problem = Problem::new(features, wanted, points, prior);
         let scales = match scales {
             Some(scales) => scales,
@@ -133,9 +133,7 @@ impl Process {
             let process = problem.solve(scales)?;
             problem.distrust_outliers(&process)?;
         }
-        let process = problem.solve(scales)?;
-        let held_out = problem.held_out(&process)?;
-        Some((process, held_out))
+        problem.solve(scales)
     }
 
     pub fn scales(&self) -> Scales {
@@ -174,13 +172,6 @@ impl Process {
     fn alike(&self, distance_squared: f64) -> f64 {
         self.appearance_variance * (-distance_squared * self.appearance_rate).exp()
     }
-}
-
-/// Errors of points, each left out of the fit in turn.
-#[derive(Clone, Copy, Debug)]
-pub struct HeldOut {
-    /// Root mean square in tangents, of both axes together, each frame's error capped at three standard deviations.
-    pub rms: f64,
 }
 
 impl<'p> Problem<'p> {
@@ -318,14 +309,6 @@ impl<'p> Problem<'p> {
         }
         Some(())
     }
-
-    fn held_out(&self, process: &Process) -> Option<HeldOut> {
-        let [x, y] = [self.left_out(&process.axes[0])?, self.left_out(&process.axes[1])?];
-        let squares: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x[0] * x[0] + y[0] * y[0]).collect();
-        let cap = 9.0 * median(&squares);
-        let mean = squares.iter().map(|square| square.min(cap)).sum::<f64>() / squares.len() as f64;
-        mean.is_finite().then(|| HeldOut { rms: mean.sqrt() })
-    }
 }
 
 /// The frames of each point, by their indices.
@@ -336,10 +319,4 @@ fn members(points: &[usize]) -> Vec<Vec<usize>> {
     }
     members.retain(|members: &Vec<usize>| !members.is_empty());
     members
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
