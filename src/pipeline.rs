@@ -153,6 +153,13 @@ impl Pipeline {
         }
     }
 
+    /// The frames that follow are of another stream than those before: nothing of where user and gaze were holds.
+    pub fn restart(&mut self) {
+        self.tracking.reset();
+        self.forecaster.reset();
+        self.last = Last::default();
+    }
+
     /// Takes another calibration from the next frame on.
     pub fn set_mapping(&mut self, mapping: Mapping) {
         self.mapping = mapping;

@@ -24,7 +24,7 @@ fn known_keys() -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn dotted_keys(table: &Table) -> Vec<String> {
+pub(super) fn dotted_keys(table: &Table) -> Vec<String> {
     table
         .iter()
         .flat_map(|(name, value)| match value {

@@ -12,6 +12,9 @@ use crate::geometry::{Screen, Setup};
 use crate::outputs::Output;
 
 mod keys;
+mod reload;
+
+pub use reload::Change;
 
 /// Everything a person can configure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -29,6 +29,11 @@ impl Desk {
         desk
     }
 
+    /// What is configured of camera and screen has changed.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// Another monitor is tracked, or more is known of it; what a person said of another one does not hold for it.
     pub fn set_monitor(&mut self, monitor: &Output, plugged_in: &[Connected]) {
         let known = plugged_in.iter().find(|known| known.is_called(&monitor.name));

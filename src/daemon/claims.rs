@@ -113,6 +113,12 @@ impl Claims {
         self.claims.remove(&id).map(|claim| claim.purpose)
     }
 
+    /// Every claim and the process behind it.
+    pub fn processes(&self) -> Vec<(u64, u32)> {
+        let processes = self.claims.iter().map(|(id, claim)| (*id, claim.client.process_id));
+        processes.collect()
+    }
+
     /// All claims of a client, which are to be removed when its bus name vanishes.
     pub fn owned_by(&self, owner: &str) -> Vec<u64> {
         let owned = self.claims.iter().filter(|(_, claim)| claim.client.owner == owner);

@@ -71,6 +71,8 @@ pub struct Shared {
     pub stats: Stats,
     pub calibrated: Option<Shown>,
     pub layout: Arc<Layout>,
+    /// The daemon ends after so long without a client.
+    pub idle_exit: Option<Duration>,
     /// Since when the tracking thread has been at its present frame; `None` while it waits for one.
     pub tracking_since: Option<Timestamp>,
     /// Since when no client has held anything.
@@ -151,21 +153,13 @@ pub struct Hub {
     shared: Mutex<Shared>,
     changed: Condvar,
     memory: Mutex<Memory>,
-    gate: Gate,
-    /// The daemon ends after so long without a client.
-    idle_exit: Option<Duration>,
+    gate: Mutex<Arc<Gate>>,
     clock: MonotonicClock,
 }
 
 impl Hub {
     /// The privacy switch stands as it is remembered.
-    pub fn new(
-        memory: Memory,
-        gate: Gate,
-        calibrated: Option<Shown>,
-        layout: Layout,
-        idle_exit: Option<Duration>,
-    ) -> Self {
+    pub fn new(memory: Memory, gate: Gate, calibrated: Option<Shown>, layout: Layout) -> Self {
         let paused = memory.recall().paused;
         Self {
             shared: Mutex::new(Shared {
@@ -177,14 +171,14 @@ impl Hub {
                 stats: Stats::default(),
                 calibrated,
                 layout: Arc::new(layout),
+                idle_exit: None,
                 tracking_since: None,
                 unused_since: Some(MonotonicClock.now()),
                 stop: None,
             }),
             changed: Condvar::new(),
             memory: Mutex::new(memory),
-            gate,
-            idle_exit,
+            gate: Mutex::new(Arc::new(gate)),
             clock: MonotonicClock,
         }
     }
@@ -212,8 +206,13 @@ impl Hub {
     }
 
     /// Who may read the gaze.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on others may read the gaze.
+    pub fn set_gate(&self, gate: Gate) {
+        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(gate);
     }
 
     /// What a restart would find.
@@ -250,7 +249,7 @@ impl Hub {
             if action.is_some() || facts != *announced {
                 return News::Changed { action, facts };
             }
-            let leave_at = self
+            let leave_at = shared
                 .idle_exit
                 .zip(shared.unused_since)
                 .map(|(after, since)| since + after);

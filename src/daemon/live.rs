@@ -1,7 +1,7 @@
 //! The pipeline at work in the daemon: with the source it looks at, the profile in use, and the recent past that
 //! calibration asks for. Shared between the tracking thread and the bus interfaces.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,11 +9,7 @@ use anyhow::Context;
 
 use super::arrangement::{Desk, Place};
 use super::desktop::plugged_in;
-use super::reporting::{Moved, Observation, Predicted};
-use super::tracking::Tracker;
 use super::view::View;
-use crate::bus::frames::{EyeFacts, FrameHeader, HeadFacts};
-use crate::bus::record::{Flags, HeadAngles};
 use crate::calibration::drift::{Drift, wanted_by_click};
 use crate::calibration::gathering::{drift, gather};
 use crate::calibration::profile::{Profile, ProfileError, Profiles};
@@ -21,16 +17,14 @@ use crate::calibration::{Features, Mapping};
 use crate::capture::SourceInfo;
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::eyes::EyeState;
-use crate::face::points::NAMES;
 use crate::forecast::Method;
-use crate::frame::Frame;
 use crate::geometry::{ScreenPoint, Setup};
-use crate::movement::Movement;
 use crate::nets::Weights;
 use crate::outputs::Output;
 use crate::pipeline::{GazeEstimate, Pipeline};
 use crate::tracking::Absence;
+
+mod tracker;
 
 /// What one frame of the recent past showed.
 #[derive(Clone, Copy, Debug)]
@@ -170,6 +164,21 @@ impl Live {
         self.refresh();
     }
 
+    /// The configuration has changed.
+    ///
+    /// # Errors
+    /// Where the new way of forecasting cannot be had; the old one goes on.
+    pub fn set_config(&mut self, config: Config) -> anyhow::Result<()> {
+        self.learns_from_clicks = config.profile.learn_from_clicks;
+        let method = std::mem::replace(&mut self.method, config.forecast.method);
+        self.desk.set_config(config);
+        let setup = self.setup_for(self.profile.as_ref());
+        if method == self.method && setup == *self.pipeline.setup() {
+            return Ok(());
+        }
+        self.rebuild(setup, self.stills).inspect_err(|_| self.method = method)
+    }
+
     /// How large the screen is, as a person measured it.
     pub fn tell_screen_size(&mut self, size_mm: [f64; 2]) {
         self.desk.tell_size(size_mm);
@@ -302,171 +311,4 @@ impl Live {
         self.stills = stills;
         Ok(())
     }
-
-    fn observation(&self, estimate: &GazeEstimate, captured: Timestamp, now: Timestamp) -> Observation {
-        let absence = estimate.absence.map_or("The gaze is not known yet.", sentence);
-        let radius = self.pipeline.forecast(captured).map(|forecast| forecast.error_radius);
-        let flags = Flags::CALIBRATED.when(estimate.calibrated)
-            | Flags::LEFT_OPEN.when(estimate.left_open)
-            | Flags::RIGHT_OPEN.when(estimate.right_open)
-            | Flags::BLINK.when(estimate.movement == Movement::Blink)
-            | Flags::FIXATION.when(estimate.movement == Movement::Fixation)
-            | Flags::SACCADE.when(estimate.movement == Movement::Saccade)
-            | Flags::PURSUIT.when(estimate.movement == Movement::Pursuit);
-        Observation {
-            captured,
-            gaze: estimate.gaze.ok_or_else(|| absence.to_owned()),
-            error_radius: match (estimate.gaze, radius) {
-                (Some(_), Some(radius)) => radius,
-                _ => self.pipeline.unseen_radius(now),
-            },
-            confidence: f64::from(estimate.confidence),
-            flags,
-            distance_mm: estimate.head.and_then(|head| head.distance_mm),
-            head: estimate.head.map(|head| HeadAngles {
-                yaw_deg: head.yaw_deg,
-                pitch_deg: head.pitch_deg,
-                roll_deg: head.roll_deg,
-            }),
-        }
-    }
-}
-
-/// Why there is no gaze, for people.
-fn sentence(absence: Absence) -> &'static str {
-    match absence {
-        Absence::NoFace => "No face is in view of the camera.",
-        Absence::EyesClosed => "Both eyes are closed.",
-        Absence::LowConfidence => "The eyes cannot be seen well enough; more light on the face would help.",
-    }
-}
-
-impl Tracker for Live {
-    fn source_opened(&mut self, source: &SourceInfo) -> Option<Shown> {
-        self.source = Some(source.clone());
-        self.choose_profile();
-        self.refresh();
-        self.recent.clear();
-        self.last = None;
-        self.last_captured = None;
-        self.shown()
-    }
-
-    fn step(&mut self, frame: &Frame) -> Observation {
-        let estimate = match self.pipeline.step(frame) {
-            Ok(estimate) => {
-                self.failing = false;
-                estimate
-            }
-            Err(error) => {
-                if !self.failing {
-                    tracing::error!(%error, "the nets failed on a frame");
-                }
-                self.failing = true;
-                self.pipeline.tick(frame.captured)
-            }
-        };
-        if self.recent.len() == Self::REMEMBERED {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(Glimpse {
-            captured: frame.captured,
-            features: match self.pipeline.sighting() {
-                Some(sighting) => Ok(sighting.features),
-                None => Err(estimate.absence.unwrap_or(Absence::LowConfidence)),
-            },
-        });
-        let distance_mm = estimate.head.and_then(|head| head.distance_mm);
-        self.view = View::of(
-            &frame.image,
-            self.pipeline.face_and_eyes().map(|(face, _)| face),
-            distance_mm,
-        );
-        self.last = Some(estimate);
-        self.last_captured = Some(frame.captured);
-        self.observation(&estimate, frame.captured, frame.captured)
-    }
-
-    fn describe(&self) -> FrameHeader {
-        let estimate = self.last.as_ref();
-        let seen = self.pipeline.face_and_eyes();
-        let sighting = self.pipeline.sighting();
-        let eye = |eye: &EyeState| EyeFacts {
-            pupil_px: [eye.pupil.x, eye.pupil.y],
-            openness: eye.openness,
-        };
-        let landmarks_px: BTreeMap<String, [f32; 2]> = seen.map_or_else(BTreeMap::new, |(face, _)| {
-            let points = face.landmarks.0.iter();
-            let named = NAMES.iter().zip(points);
-            named
-                .map(|(name, point)| ((*name).to_owned(), [point.x, point.y]))
-                .collect()
-        });
-        FrameHeader {
-            tracked: sighting.is_some(),
-            reason: match estimate.and_then(|estimate| estimate.absence) {
-                Some(absence) if sighting.is_none() => Some(absence.as_str().to_owned()),
-                _ => None,
-            },
-            confidence: estimate.map_or(0.0, |estimate| f64::from(estimate.confidence)),
-            face_px: enclosing(&landmarks_px),
-            left: seen.map(|(_, eyes)| eye(&eyes.left)),
-            right: seen.map(|(_, eyes)| eye(&eyes.right)),
-            landmarks_px,
-            head: estimate.and_then(|estimate| estimate.head).map(|head| HeadFacts {
-                pitch_deg: head.pitch_deg,
-                yaw_deg: head.yaw_deg,
-                roll_deg: head.roll_deg,
-            }),
-            gaze: estimate.and_then(|estimate| estimate.gaze).map(|gaze| [gaze.x, gaze.y]),
-            error_radius: self
-                .last_captured
-                .and_then(|captured| self.pipeline.forecast(captured))
-                .map_or(0.0, |forecast| forecast.error_radius),
-            ..FrameHeader::default()
-        }
-    }
-
-    fn coast(&mut self, now: Timestamp) -> Option<Observation> {
-        let captured = self.last_captured?;
-        let estimate = self.pipeline.tick(now);
-        self.view = View::default();
-        self.last = Some(estimate);
-        Some(self.observation(&estimate, captured, now))
-    }
-
-    fn pop_movement(&mut self) -> Option<Moved> {
-        let event = self.pipeline.pop_event()?;
-        let setup = self.pipeline.setup();
-        let known_mm = self.last.and_then(|last| last.head).and_then(|head| head.distance_mm);
-        let distance_mm = known_mm.unwrap_or(setup.viewing_distance_mm);
-        Some(Moved {
-            event,
-            from: setup.screen.point_at(event.from, distance_mm),
-            to: setup.screen.point_at(event.to, distance_mm),
-        })
-    }
-
-    fn forecast(&self, target: Timestamp) -> Option<Predicted> {
-        self.pipeline.forecast(target).map(|forecast| Predicted {
-            point: forecast.point,
-            error_radius: forecast.error_radius,
-            held: forecast.held,
-        })
-    }
-}
-
-/// Left, top, width and height of the upright rectangle around all landmarks.
-fn enclosing(landmarks_px: &BTreeMap<String, [f32; 2]>) -> Option<[f32; 4]> {
-    if landmarks_px.is_empty() {
-        return None;
-    }
-    let range = |axis: usize| {
-        let values = landmarks_px.values().map(|point| point[axis]);
-        values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        })
-    };
-    let ((left, right), (top, bottom)) = (range(0), range(1));
-    Some([left, top, right - left, bottom - top])
 }

@@ -18,14 +18,15 @@ mod hub;
 mod interfaces;
 mod keeper;
 mod live;
-mod locking;
 mod log;
+mod login;
 mod memory;
 mod pacing;
 mod policy;
 mod publishing;
 mod readers;
 mod reporting;
+mod settings;
 mod supervisor;
 mod tracking;
 mod view;
@@ -47,12 +48,12 @@ use self::live::Live;
 use self::memory::Memory;
 use self::policy::Gate;
 use self::publishing::Outbox;
+use self::settings::Settings;
 use crate::bus::names::{BUS_NAME, MANAGER_PATH};
 use crate::calibration::profile::{ProfileError, Profiles};
 use crate::capture::synthetic::SyntheticSource;
 use crate::capture::{self, SourceSpec};
 use crate::clock::{Clock, MonotonicClock};
-use crate::config::{CameraConfig, Config};
 use crate::disk::Folders;
 use crate::latest::Latest;
 use crate::synthetic::{Parameters, SyntheticUser};
@@ -103,10 +104,9 @@ pub fn main() -> ExitCode {
 /// Serves until SIGTERM, SIGINT or the end of the bus.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folders = Folders::of_user()?;
-    let config = match &arguments.config {
-        Some(file) => Config::read(file)?,
-        None => Config::read_if_present(&folders.config_file())?,
-    };
+    let signals = watching::signals()?;
+    let settings = Arc::new(Settings::read(arguments.config.as_deref(), &folders)?);
+    let config = settings.config();
     let profiles = Profiles::in_folder(folders.profiles());
     let layout = desktop::configured(&config.screen, &desktop::plugged_in());
     let mut live = Live::new(config.clone(), layout.tracked(), arguments.models.clone(), profiles)?;
@@ -114,32 +114,23 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let remembered = memory.recall();
     let name = remembered.profile.unwrap_or_else(|| config.profile.name.clone());
     load_profile(&mut live, &name);
-    let idle_exit = (config.service.idle_exit_s > 0).then(|| Duration::from_secs(config.service.idle_exit_s.into()));
-    let hub = Arc::new(Hub::new(
-        memory,
-        Gate::new(&config.clients),
-        live.shown(),
-        layout,
-        idle_exit,
-    ));
+    let hub = Arc::new(Hub::new(memory, Gate::new(&config.clients), live.shown(), layout));
+    hub.change(|shared, _| settings::apply_service(shared, &config));
     let live = Arc::new(Mutex::new(live));
-    watching::watch_signals(Arc::clone(&hub))?;
-    if config.service.pause_when_locked {
-        let hub = Arc::clone(&hub);
-        let following = std::thread::Builder::new().name("lock".into());
-        following
-            .spawn(move || locking::follow(&hub))
-            .context("cannot start a thread")?;
-    }
-
+    login::follow(&hub).context("cannot start a thread")?;
     desktop::follow(&hub, &config.screen)?;
     let tracked = hub.lock().layout.tracked().clone();
     live.lock()
         .unwrap_or_else(PoisonError::into_inner)
         .set_monitor(&tracked);
 
-    let (opener, synthetic_user) = opener(&arguments.source, &config.camera)?;
+    let (opener, synthetic_user) = opener(&arguments.source, Arc::clone(&settings))?;
     let connection = connect(&hub, &live, synthetic_user)?;
+    let reload = {
+        let (hub, live, connection) = (Arc::clone(&hub), Arc::clone(&live), connection.clone());
+        move || settings.reload(&hub, &live, connection.inner())
+    };
+    watching::obey_signals(signals, Arc::clone(&hub), reload)?;
     let announced = hub.lock().facts();
     let names = watching::vanishing_names(&connection).context("the bus does not tell of vanishing programs")?;
     let frames = Arc::new(Latest::default());
@@ -191,7 +182,7 @@ fn load_profile(live: &mut Live, name: &str) {
 
 /// How the source is opened, and the synthetic user where that is the source: one user for as long as the daemon runs, so
 /// that the truth and what it was told outlive a closed camera.
-fn opener(source: &SourceSpec, camera: &CameraConfig) -> anyhow::Result<(Arc<Opener>, Option<Arc<SyntheticUser>>)> {
+fn opener(source: &SourceSpec, settings: Arc<Settings>) -> anyhow::Result<(Arc<Opener>, Option<Arc<SyntheticUser>>)> {
     if let SourceSpec::Synthetic(parameters) = source {
         let parameters = parameters.parse::<Parameters>()?;
         let user = Arc::new(SyntheticUser::new(parameters, MonotonicClock.now()));
@@ -202,8 +193,8 @@ fn opener(source: &SourceSpec, camera: &CameraConfig) -> anyhow::Result<(Arc<Ope
         });
         return Ok((opener, Some(user)));
     }
-    let (source, camera) = (source.clone(), camera.clone());
-    Ok((Arc::new(move || capture::open(&source, &camera)), None))
+    let source = source.clone();
+    Ok((Arc::new(move || capture::open(&source, &settings.camera())), None))
 }
 
 /// Serves the objects on the session bus, without the name yet.

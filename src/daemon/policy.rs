@@ -49,12 +49,18 @@ impl Gate {
     }
 
     /// `remembered` are the programs that the user allowed when asked.
+    pub fn allows(&self, program: &Path, remembered: &BTreeSet<PathBuf>) -> bool {
+        self.is_open()
+            || self.own_tool.as_deref() == Some(program)
+            || self.is_listed(program)
+            || self.policy == Policy::Ask && remembered.contains(program)
+    }
+
     pub fn verdict(&self, program: &Path, remembered: &BTreeSet<PathBuf>) -> Verdict {
-        if self.is_open() || self.own_tool.as_deref() == Some(program) || self.is_listed(program) {
+        if self.allows(program, remembered) {
             return Verdict::Allowed;
         }
         match self.policy {
-            Policy::Ask if remembered.contains(program) => Verdict::Allowed,
             Policy::Ask => {
                 let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
                 if asked.insert(program.to_owned()) {
@@ -76,10 +82,25 @@ impl Gate {
     }
 }
 
+/// The executable of a process. A program that was replaced on disk while it ran reads as "PATH (deleted)", and is not what
+/// the user allowed.
+fn program_of(process_id: u32) -> std::io::Result<PathBuf> {
+    std::fs::read_link(format!("/proc/{process_id}/exe"))
+}
+
+/// The claims of programs that the policy keeps out, once it has changed.
+pub fn refused_claims(hub: &Hub) -> Vec<u64> {
+    let (gate, remembered) = (hub.gate(), hub.remembered().allowed);
+    let mut refused = hub.lock().claims.processes();
+    refused.retain(|(_, process_id)| {
+        !gate.is_open() && !program_of(*process_id).is_ok_and(|program| gate.allows(&program, &remembered))
+    });
+    refused.into_iter().map(|(id, _)| id).collect()
+}
+
 /// Refuses a program that the policy keeps out, and asks the user where the policy says so.
 pub fn authorize(hub: &Arc<Hub>, connection: &zbus::Connection, process_id: u32) -> Result<()> {
-    // A program that was replaced on disk while it ran reads as "PATH (deleted)", and is not what the user allowed.
-    let program = std::fs::read_link(format!("/proc/{process_id}/exe"))
+    let program = program_of(process_id)
         .map_err(|error| Error::NotAuthorized(format!("the calling program is not known: {error}")))?;
     let name = program.display();
     match hub.gate().verdict(&program, &hub.remembered().allowed) {

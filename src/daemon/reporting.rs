@@ -254,7 +254,6 @@ mod tests {
             gate,
             None,
             desktop::configured(&ScreenConfig::default(), &[]),
-            None,
         );
         for target in targets {
             let client = Client {

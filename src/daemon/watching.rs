@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use zbus::blocking::{Connection, MessageIterator};
 use zbus::fdo::NameOwnerChanged;
@@ -41,14 +41,26 @@ pub fn watch_clients(hub: &Arc<Hub>, connection: &Connection, names: MessageIter
     hub.stop(Stop::BusGone);
 }
 
-/// Ends the daemon on SIGTERM and SIGINT.
-pub fn watch_signals(hub: Arc<Hub>) -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot listen for SIGTERM")?;
+/// The signals that the daemon obeys. From the moment this returns none is missed.
+pub fn signals() -> anyhow::Result<Signals> {
+    Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot listen for SIGTERM")
+}
+
+/// Ends the daemon on SIGTERM and SIGINT, and calls `reload` on SIGHUP.
+pub fn obey_signals(
+    mut signals: Signals,
+    hub: Arc<Hub>,
+    mut reload: impl FnMut() + Send + 'static,
+) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
-            if signals.forever().next().is_some() {
-                hub.stop(Stop::Asked);
+            for signal in signals.forever() {
+                if signal == SIGHUP {
+                    reload();
+                } else {
+                    hub.stop(Stop::Asked);
+                }
             }
         })
         .context("cannot start a thread")?;

@@ -16,6 +16,7 @@ mod policy;
 mod privacy;
 mod real;
 mod recording;
+mod reload;
 mod report;
 mod service;
 mod sim;

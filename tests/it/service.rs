@@ -2,8 +2,9 @@
 
 use std::process::Stdio;
 
-use gazed::client::Received;
+use gazed::client::{Client, Received};
 use zbus::interface;
+use zbus::object_server::SignalEmitter;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath};
 
 use crate::desk::{Desk, PATIENCE, Running, eventually};
@@ -44,6 +45,9 @@ impl Login {
         assert_eq!(id, "auto");
         ObjectPath::from_static_str_unchecked("/org/freedesktop/login1/session/c1").into()
     }
+
+    #[zbus(signal)]
+    async fn prepare_for_sleep(emitter: &SignalEmitter<'_>, start: bool) -> zbus::Result<()>;
 }
 
 struct LoginSession {
@@ -58,28 +62,36 @@ impl LoginSession {
     }
 }
 
-#[test]
-fn a_locked_session_closes_the_camera() {
-    let desk = Desk::new();
-    configure(&desk, "pause_when_locked = true");
+const LOGIN_PATH: &str = "/org/freedesktop/login1";
+const LOGIN_SESSION_PATH: &str = "/org/freedesktop/login1/session/c1";
+
+/// A logind on the desk, whose bus stands in for the system's too, and a gazed that hears it.
+fn with_logind(desk: &Desk, locked: bool) -> (Client, Running) {
     let login = desk.client();
     let server = login.connection().object_server();
-    let session_path = "/org/freedesktop/login1/session/c1";
-    server.at("/org/freedesktop/login1", Login).expect("serves");
-    server.at(session_path, LoginSession { locked: true }).expect("serves");
+    server.at(LOGIN_PATH, Login).expect("serves");
+    server.at(LOGIN_SESSION_PATH, LoginSession { locked }).expect("serves");
+    drop(server);
     login
         .connection()
         .request_name("org.freedesktop.login1")
         .expect("the name is free");
-
-    // The private bus stands in for the system's too.
     let mut command = desk.gazed(&desk.empty_recording(60));
     command
         .env("DBUS_SYSTEM_BUS_ADDRESS", desk.address())
         .stderr(Stdio::null());
-    let _gazed = Running(command.spawn().expect("gazed starts"));
+    let gazed = Running(command.spawn().expect("gazed starts"));
+    eventually("gazed owns its name", || login.daemon_runs().expect("the bus answers"));
+    (login, gazed)
+}
+
+#[test]
+fn a_locked_session_closes_the_camera() {
+    let desk = Desk::new();
+    configure(&desk, "pause_when_locked = true");
+    let (login, _gazed) = with_logind(&desk, true);
+    let server = login.connection().object_server();
     let client = desk.client();
-    eventually("gazed owns its name", || client.daemon_runs().expect("the bus answers"));
     let manager = client.manager().expect("a proxy");
     eventually("the lock is noticed", || {
         manager.state().expect("a property") == "paused"
@@ -91,7 +103,7 @@ fn a_locked_session_closes_the_camera() {
     assert!(!manager.camera_active().expect("a property"));
     assert!(manager.state_detail().expect("a property").contains("locked"));
 
-    let session = server.interface::<_, LoginSession>(session_path).expect("served");
+    let session = server.interface::<_, LoginSession>(LOGIN_SESSION_PATH).expect("served");
     session.get_mut().locked = false;
     zbus::block_on(session.get().locked_hint_changed(session.signal_emitter())).expect("the bus is there");
     assert!(
@@ -99,6 +111,39 @@ fn a_locked_session_closes_the_camera() {
         "unlocked, it goes on"
     );
     assert!(manager.camera_active().expect("a property"));
+}
+
+#[test]
+fn a_sleeping_machine_closes_the_camera_and_waking_up_opens_it() {
+    let desk = Desk::new();
+    let (login, _gazed) = with_logind(&desk, true);
+    let client = desk.client();
+    let manager = client.manager().expect("a proxy");
+    let mut watching = client
+        .session(&gazed::bus::options::SessionOptions::default())
+        .expect("a session");
+    watching.start().expect("starts");
+    assert!(
+        matches!(watching.receive(PATIENCE), Received::Sample(_)),
+        "a locked session alone pauses nothing"
+    );
+    let server = login.connection().object_server();
+    let logind = server.interface::<_, Login>(LOGIN_PATH).expect("served");
+    let sleep = |asleep| {
+        let told = Login::prepare_for_sleep(logind.signal_emitter(), asleep);
+        zbus::block_on(told).expect("the bus is there");
+    };
+    // Said until it is heard: the daemon may still be subscribing.
+    eventually("the camera is closed", || {
+        sleep(true);
+        !manager.camera_active().expect("a property")
+    });
+    assert_eq!(manager.state().expect("a property"), "paused");
+    assert!(manager.state_detail().expect("a property").contains("sleeps"));
+    sleep(false);
+    eventually("the camera is open again", || {
+        manager.state().expect("a property") == "lost"
+    });
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! Follows logind: the machine goes to sleep and wakes up, the desktop session is locked and unlocked.
+
+use std::sync::Arc;
+
+use zbus::blocking::Connection;
+use zbus::proxy;
+use zbus::zvariant::OwnedObjectPath;
+
+use super::hub::Hub;
+
+#[proxy(
+    interface = "org.freedesktop.login1.Manager",
+    default_service = "org.freedesktop.login1",
+    default_path = "/org/freedesktop/login1",
+    gen_async = false
+)]
+trait Login {
+    fn get_session(&self, id: &str) -> zbus::Result<OwnedObjectPath>;
+
+    #[zbus(signal)]
+    fn prepare_for_sleep(&self, start: bool) -> zbus::Result<()>;
+}
+
+#[proxy(
+    interface = "org.freedesktop.login1.Session",
+    default_service = "org.freedesktop.login1",
+    gen_async = false
+)]
+trait LoginSession {
+    #[zbus(property)]
+    fn locked_hint(&self) -> zbus::Result<bool>;
+}
+
+/// Follows sleep and lock, on threads of its own, until the system bus is gone.
+pub fn follow(hub: &Arc<Hub>) -> std::io::Result<()> {
+    let hub = Arc::clone(hub);
+    let follow = move || {
+        if let Err(error) = follow_both(&hub) {
+            tracing::warn!(%error, "logind cannot be followed: neither sleep nor a locked session closes the camera");
+        }
+    };
+    std::thread::Builder::new().name("lock".into()).spawn(follow).map(drop)
+}
+
+fn follow_both(hub: &Arc<Hub>) -> zbus::Result<()> {
+    let system = Connection::system()?;
+    let (of_sleep, sleeping) = (system.clone(), Arc::clone(hub));
+    std::thread::Builder::new().name("sleep".into()).spawn(move || {
+        // The other thread tells of a bus that is gone.
+        let _ = follow_sleep(&of_sleep, &sleeping);
+    })?;
+    follow_lock(&system, hub)
+}
+
+/// The camera is closed before the machine sleeps: many come back from it silent. Opened again on waking up, it starts
+/// tracking anew, as CLOCK_MONOTONIC stood still meanwhile and shows no gap.
+fn follow_sleep(system: &Connection, hub: &Hub) -> zbus::Result<()> {
+    for signal in LoginProxy::new(system)?.receive_prepare_for_sleep()? {
+        let asleep = *signal.args()?.start();
+        tracing::info!(asleep, "the machine sleeps, or wakes up");
+        hub.change(|shared, _| shared.keeper.set_asleep(asleep));
+    }
+    Ok(())
+}
+
+fn follow_lock(system: &Connection, hub: &Hub) -> zbus::Result<()> {
+    // `auto` is the caller's session or, for a user service, the user's display session (org.freedesktop.login1(5)).
+    let path = LoginProxy::new(system)?.get_session("auto")?;
+    let session = LoginSessionProxy::builder(system).path(path)?.build()?;
+    let changes = session.receive_locked_hint_changed();
+    let tell = |locked| hub.change(|shared, _| shared.keeper.set_locked(locked));
+    tell(session.locked_hint()?);
+    for change in changes {
+        tell(change.get()?);
+    }
+    Ok(())
+}
