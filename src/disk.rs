@@ -44,6 +44,9 @@ impl Folders {
     }
 }
 
+/// How files begin that are not whole yet.
+const UNFINISHED: &str = ".unfinished-";
+
 /// Replaces `path` with `bytes`, or leaves it as it was: a full disk, a crash or a power cut in the middle never leaves a
 /// half-written file. Folders that are missing are made, readable by their owner only.
 ///
@@ -55,12 +58,23 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     make_private_folder(folder)?;
-    let mut file = tempfile::Builder::new().prefix(".unfinished-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     file.write_all(bytes)?;
     // The bytes must be on disk before the name points to them, and the name before anyone is told.
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
+}
+
+/// Removes what processes that were killed while they replaced files have left in a folder. Only for the one that writes there.
+pub fn tidy(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+            && let Err(error) = fs::remove_file(entry.path())
+        {
+            tracing::warn!(file = %entry.path().display(), %error, "an unfinished file cannot be removed");
+        }
+    }
 }
 
 fn make_private_folder(folder: &Path) -> io::Result<()> {

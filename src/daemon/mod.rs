@@ -42,7 +42,7 @@ use clap::Parser;
 use zbus::blocking::Connection;
 use zbus::fdo::RequestNameFlags;
 
-use self::capturing::Opener;
+pub use self::capturing::Opener;
 use self::hub::{Hub, Stop};
 use self::live::Live;
 use self::memory::Memory;
@@ -54,7 +54,7 @@ use crate::calibration::profile::{ProfileError, Profiles};
 use crate::capture::synthetic::SyntheticSource;
 use crate::capture::{self, SourceSpec};
 use crate::clock::{Clock, MonotonicClock};
-use crate::disk::Folders;
+use crate::disk::{self, Folders};
 use crate::latest::Latest;
 use crate::synthetic::{Parameters, SyntheticUser};
 
@@ -103,6 +103,18 @@ pub fn main() -> ExitCode {
 
 /// Serves until SIGTERM, SIGINT or the end of the bus.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    serve(arguments, |settings| opener(&arguments.source, settings))
+}
+
+/// As [`run`], with frames from elsewhere than `--source`: for load tests.
+pub fn run_on(arguments: &Arguments, opener: Arc<Opener>) -> anyhow::Result<()> {
+    serve(arguments, |_| Ok((opener, None)))
+}
+
+/// How frames are had, and the synthetic user where they are of one.
+type Source = (Arc<Opener>, Option<Arc<SyntheticUser>>);
+
+fn serve(arguments: &Arguments, source: impl FnOnce(Arc<Settings>) -> anyhow::Result<Source>) -> anyhow::Result<()> {
     let folders = Folders::of_user()?;
     let signals = watching::signals()?;
     let settings = Arc::new(Settings::read(arguments.config.as_deref(), &folders)?);
@@ -124,7 +136,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .unwrap_or_else(PoisonError::into_inner)
         .set_monitor(&tracked);
 
-    let (opener, synthetic_user) = opener(&arguments.source, Arc::clone(&settings))?;
+    let (opener, synthetic_user) = source(Arc::clone(&settings))?;
     let connection = connect(&hub, &live, synthetic_user)?;
     let reload = {
         let (hub, live, connection) = (Arc::clone(&hub), Arc::clone(&live), connection.clone());
@@ -154,6 +166,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     // Only now can a call be answered in full.
     own_name(&connection)?;
+    for folder in [&folders.state, &folders.profiles()] {
+        disk::tidy(folder);
+    }
     tracing::info!(source = %arguments.source, "serving {BUS_NAME}");
 
     let stop = supervisor::supervise(&hub, connection.inner(), &opener, &frames, announced);
@@ -182,7 +197,7 @@ fn load_profile(live: &mut Live, name: &str) {
 
 /// How the source is opened, and the synthetic user where that is the source: one user for as long as the daemon runs, so
 /// that the truth and what it was told outlive a closed camera.
-fn opener(source: &SourceSpec, settings: Arc<Settings>) -> anyhow::Result<(Arc<Opener>, Option<Arc<SyntheticUser>>)> {
+fn opener(source: &SourceSpec, settings: Arc<Settings>) -> anyhow::Result<Source> {
     if let SourceSpec::Synthetic(parameters) = source {
         let parameters = parameters.parse::<Parameters>()?;
         let user = Arc::new(SyntheticUser::new(parameters, MonotonicClock.now()));

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use zbus::zvariant::Value;
 
 use crate::desk::{Desk, PATIENCE, Running, eventually};
+use crate::kills::{kills, moment};
 
 pub(crate) fn session(client: &Client) -> Session {
     let options = SessionOptions {
@@ -428,13 +429,9 @@ fn holds(process: &Running) -> (usize, usize) {
     (count("fd"), count("task"))
 }
 
-/// `GAZED_KILLS=200` kills so many; the test itself a few.
+/// `GAZED_KILLS=200` kills so many; the test by itself a few.
 #[test]
 fn clients_killed_at_any_moment_leave_nothing_behind() {
-    let kills = std::env::var("GAZED_KILLS")
-        .ok()
-        .and_then(|kills| kills.parse().ok())
-        .unwrap_or(12_u64);
     let desk = Desk::new();
     // Nobody reads its log meanwhile, and what hundreds of clients leave in it would fill the pipe.
     let mut command = desk.gazed(&desk.empty_recording(60));
@@ -450,16 +447,15 @@ fn clients_killed_at_any_moment_leave_nothing_behind() {
     drop(first);
     eventually("the camera is closed", || !camera_is_open(&manager));
     let before = holds(&gazed);
-    for number in 0..kills {
+    for number in 0..kills(12) {
         let watch = desk
             .gazectl(&["watch", "--json"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
         let watch = Running(watch.expect("gazectl starts"));
-        // Spread over the start of the program, its calls and its waiting (the golden ratio visits all of it evenly).
-        let moment = (number as f64 * 0.618_034).fract() * 0.15;
-        std::thread::sleep(std::time::Duration::from_secs_f64(moment));
+        // Spread over the start of the program, its calls and its waiting.
+        std::thread::sleep(moment(number, 0.15));
         drop(watch);
     }
     eventually("nobody is watching", || {

@@ -10,6 +10,7 @@ mod control;
 mod desk;
 mod foreign;
 mod foveated;
+mod kills;
 mod outputs;
 mod plot;
 mod policy;

@@ -14,7 +14,7 @@ use crate::clock::{Clock, MonotonicClock, Timestamp};
 use crate::config::CameraConfig;
 use crate::frame::{BufferPool, Frame, FrameId, GrayImage};
 
-mod device;
+pub mod device;
 mod list;
 mod mode;
 mod stamp;
@@ -134,7 +134,11 @@ fn failure(camera: &CameraInfo, error: &io::Error) -> CaptureError {
 }
 
 impl Camera {
-    fn start(
+    /// Agrees on a mode with a device and starts its stream.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn start(
         mut device: Box<dyn VideoDevice>,
         camera: CameraInfo,
         config: &CameraConfig,
