@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all the set-up by themselves; the rest is cargo's.
-.PHONY: demo test test-vm build install uninstall
+.PHONY: demo test test-vm soak build install uninstall
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -17,6 +17,10 @@ test:
 # Real V4L2 devices and every fault of a camera, in a virtual machine (Debian or Ubuntu, x86-64).
 test-vm:
 	@tests/vm/run.sh
+
+# The daemon on a camera that never waits and keeps failing: FRAMES=1000000, of RING=5000 pictures rendered beforehand.
+soak:
+	@tests/soak.sh
 
 build:
 	cargo build --release --locked --bins

@@ -6,6 +6,7 @@ mod calibrate;
 mod cli;
 mod client;
 mod config;
+mod confined;
 mod control;
 mod desk;
 mod foreign;
