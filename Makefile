@@ -1,12 +1,16 @@
 # `make demo` and `make test` do all the set-up by themselves; the rest is cargo's.
-.PHONY: demo test test-vm soak build install uninstall
+.PHONY: demo test test-vm test-package test-service soak build install uninstall deb
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 UNITDIR ?= $(PREFIX)/lib/systemd/user
 CARGO_TARGET_DIR ?= target
-RELEASE = $(CARGO_TARGET_DIR)/release
+# `install -s` for programs without their symbols.
+INSTALL_PROGRAM ?= install
+# dev for a build without optimisation, in tests.
+PROFILE ?= release
+BUILT = $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 demo:
 	@tests/demo.sh
@@ -18,28 +22,37 @@ test:
 test-vm:
 	@tests/vm/run.sh
 
+# The Debian package, installed in a fresh Debian; and the unit in one that boots, with a user manager of its own.
+test-package:
+	@tests/package.sh
+
+test-service:
+	@tests/service/run.sh
+
 # The daemon on a camera that never waits and keeps failing: FRAMES=1000000, of RING=5000 pictures rendered beforehand.
 soak:
 	@tests/soak.sh
 
 build:
-	cargo build --release --locked --bins
+	cargo build --profile $(PROFILE) --locked --bins
 
 # Programs, units, man page and completions; DESTDIR for packages. `make build` first, as the user who has the toolchain.
 install:
-	@test -x $(RELEASE)/gazed || { echo "run \`make build\` first" >&2; exit 1; }
-	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(RELEASE)/gazed $(RELEASE)/gazectl
+	@test -x $(BUILT)/gazed || { echo "run \`make build\` first" >&2; exit 1; }
+	$(INSTALL_PROGRAM) -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILT)/gazed $(BUILT)/gazectl
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DATADIR)/dbus-1/services $(DESTDIR)$(DATADIR)/man/man1
 	install -d $(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/zsh/site-functions
 	install -d $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	sed 's|@BINDIR@|$(BINDIR)|' systemd/gazed.service >$(DESTDIR)$(UNITDIR)/gazed.service
 	sed 's|@BINDIR@|$(BINDIR)|' systemd/org.gazed.Gaze1.service >$(DESTDIR)$(DATADIR)/dbus-1/services/org.gazed.Gaze1.service
 	install -D -m 644 systemd/gazed.example.toml $(DESTDIR)$(DATADIR)/doc/gazed/config.example.toml
-	$(RELEASE)/gazectl man >$(DESTDIR)$(DATADIR)/man/man1/gazectl.1
-	$(RELEASE)/gazectl man gazed >$(DESTDIR)$(DATADIR)/man/man1/gazed.1
-	$(RELEASE)/gazectl completions bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/gazectl
-	$(RELEASE)/gazectl completions zsh >$(DESTDIR)$(DATADIR)/zsh/site-functions/_gazectl
-	$(RELEASE)/gazectl completions fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/gazectl.fish
+	install -m 644 LICENSE-MIT LICENSE-APACHE README.md $(DESTDIR)$(DATADIR)/doc/gazed
+	install -m 644 models/LICENSE $(DESTDIR)$(DATADIR)/doc/gazed/LICENSE-weights
+	$(BUILT)/gazectl man >$(DESTDIR)$(DATADIR)/man/man1/gazectl.1
+	$(BUILT)/gazectl man gazed >$(DESTDIR)$(DATADIR)/man/man1/gazed.1
+	$(BUILT)/gazectl completions bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/gazectl
+	$(BUILT)/gazectl completions zsh >$(DESTDIR)$(DATADIR)/zsh/site-functions/_gazectl
+	$(BUILT)/gazectl completions fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/gazectl.fish
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,gazed gazectl) $(DESTDIR)$(UNITDIR)/gazed.service
@@ -47,3 +60,9 @@ uninstall:
 	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/gazectl $(DESTDIR)$(DATADIR)/zsh/site-functions/_gazectl
 	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/gazectl.fish
 	rm -rf $(DESTDIR)$(DATADIR)/doc/gazed
+
+# A Debian package of just what is installed; needs cargo-deb (`cargo install cargo-deb`).
+deb: build
+	rm -rf target/deb-root
+	$(MAKE) install DESTDIR=target/deb-root PREFIX=/usr INSTALL_PROGRAM="install -s"
+	cargo deb --no-build --locked

@@ -138,6 +138,10 @@ impl Keeper {
         self.pauses_when_locked = pauses;
     }
 
+    pub fn pauses_when_locked(&self) -> bool {
+        self.pauses_when_locked
+    }
+
     /// The machine is about to sleep, or sleeps; not any more once it is awake.
     pub fn set_asleep(&mut self, asleep: bool) {
         self.asleep = asleep;

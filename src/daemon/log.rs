@@ -1,24 +1,28 @@
 //! Where the daemon's log goes: to the journal under systemd, else to standard error. Never a picture's content.
 
+mod repeats;
+
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
-/// Starts logging. `RUST_LOG` chooses what; without it everything from `info` up.
+use self::repeats::Repeats;
+
+/// Starts logging. `RUST_LOG` chooses what; without it everything from `info` up, and nothing twice within a minute.
 pub fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("gazed=info,warn"));
     let registry = tracing_subscriber::registry().with(filter);
     let started = match standard_error_is_the_journal().then(tracing_journald::layer) {
-        Some(Ok(journal)) => registry.with(journal).try_init(),
+        Some(Ok(journal)) => registry.with(journal.with_filter(Repeats::default())).try_init(),
         _ => {
             let plain = tracing_subscriber::fmt::layer()
                 .with_writer(std::io::stderr)
                 .with_ansi(std::io::stderr().is_terminal())
                 .with_target(false);
-            registry.with(plain).try_init()
+            registry.with(plain.with_filter(Repeats::default())).try_init()
         }
     };
     if let Err(error) = started {

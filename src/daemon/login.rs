@@ -36,7 +36,11 @@ pub fn follow(hub: &Arc<Hub>) -> std::io::Result<()> {
     let hub = Arc::clone(hub);
     let follow = move || {
         if let Err(error) = follow_both(&hub) {
-            tracing::warn!(%error, "logind cannot be followed: neither sleep nor a locked session closes the camera");
+            if hub.lock().keeper.pauses_when_locked() {
+                tracing::warn!(%error, "the session's lock cannot be followed (service.pause_when_locked)");
+            } else {
+                tracing::debug!(%error, "the session's lock cannot be followed");
+            }
         }
     };
     std::thread::Builder::new().name("lock".into()).spawn(follow).map(drop)

@@ -1,6 +1,7 @@
 //! The configuration while the daemon runs: read at start, and again on SIGHUP.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub struct Settings {
     /// Somebody asked for this file; the user's own may be missing.
     named: bool,
     config: Mutex<Config>,
+    /// How often the file was read again; in the log it tells one answer to SIGHUP from the next.
+    readings: AtomicU32,
 }
 
 impl Settings {
@@ -28,6 +31,7 @@ impl Settings {
             file: named.map_or_else(|| folders.config_file(), Path::to_owned),
             named: named.is_some(),
             config: Mutex::default(),
+            readings: AtomicU32::new(0),
         };
         *settings.lock() = settings.read_again()?;
         Ok(settings)
@@ -55,12 +59,13 @@ impl Settings {
 
     /// Reads the file again and does what it says, as far as a running daemon can. A file with a mistake changes nothing.
     pub fn reload(&self, hub: &Arc<Hub>, live: &Mutex<Live>, connection: &zbus::Connection) {
+        let reading = self.readings.fetch_add(1, Ordering::Relaxed) + 1;
         let (before, change) = {
             let mut current = self.lock();
             let new = match self.read_again() {
                 Ok(new) => new,
                 Err(error) => {
-                    tracing::error!(%error, "the configuration stays as it was");
+                    tracing::error!(reading, %error, "the configuration stays as it was");
                     return;
                 }
             };
@@ -88,10 +93,14 @@ impl Settings {
                 shared.keeper.reconfigure();
             }
         });
-        tracing::info!(changed = change.now.join(", "), "the configuration was read again");
+        tracing::info!(
+            reading,
+            changed = change.now.join(", "),
+            "the configuration was read again"
+        );
         if !change.at_next_start.is_empty() {
             let keys = change.at_next_start.join(", ");
-            tracing::warn!(keys, "these changes wait for the next start");
+            tracing::warn!(reading, keys, "these changes wait for the next start");
         }
     }
 }

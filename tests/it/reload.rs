@@ -155,6 +155,21 @@ fn another_camera_is_tried_at_once() {
 }
 
 #[test]
+fn what_repeats_itself_is_told_once() {
+    let daemon = Configured::start(|_| "recording:/nonexistent".into(), "");
+    let watching = session(&daemon.desk.client());
+    watching.start().expect("starts");
+    let first = daemon.says("the camera cannot be opened");
+    assert!(first.contains("/nonexistent"), "{first}");
+    // It is tried again after 0.25, 0.75 and 1.75 seconds.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    daemon.gazed.signal(Signal::TERM);
+    let rest: Vec<String> = daemon.said.iter().collect();
+    assert!(rest.iter().any(|line| line.contains("asked to end")), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.contains("cannot be opened")), "{rest:?}");
+}
+
+#[test]
 fn the_idle_exit_can_be_switched_on_later() {
     let daemon = Configured::start(|desk| desk.empty_recording(60), "");
     daemon.reload("[service]\nidle_exit_s = 1\n", READ);
