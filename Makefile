@@ -28,6 +28,7 @@ test-package:
 
 test-service:
 	@tests/service/run.sh
+	@tests/service/vm.sh
 
 # The daemon on a camera that never waits and keeps failing: FRAMES=1000000, of RING=5000 pictures rendered beforehand.
 soak:

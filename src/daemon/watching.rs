@@ -41,9 +41,9 @@ pub fn watch_clients(hub: &Arc<Hub>, connection: &Connection, names: MessageIter
     hub.stop(Stop::BusGone);
 }
 
-/// The signals that the daemon obeys. From the moment this returns none is missed.
+/// Keeps a SIGHUP that comes before the daemon can obey it. SIGTERM still ends it at once: nothing is open yet.
 pub fn signals() -> anyhow::Result<Signals> {
-    Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot listen for SIGTERM")
+    Signals::new([SIGHUP]).context("cannot listen for SIGHUP")
 }
 
 /// Ends the daemon on SIGTERM and SIGINT, and calls `reload` on SIGHUP.
@@ -52,6 +52,9 @@ pub fn obey_signals(
     hub: Arc<Hub>,
     mut reload: impl FnMut() + Send + 'static,
 ) -> anyhow::Result<()> {
+    for signal in [SIGTERM, SIGINT] {
+        signals.add_signal(signal).context("cannot listen for SIGTERM")?;
+    }
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {

@@ -43,7 +43,7 @@ Environment=XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/r
 ExecStart=/rows.sh
 StandardOutput=truncate:/rows.log
 StandardError=inherit
-TimeoutStartSec=300
+TimeoutStartSec=800
 [Install]
 WantedBy=multi-user.target
 END
