@@ -52,21 +52,22 @@ FACTS: dict[str, dict[str, object]] = {
         "axes": "x towards the outer corner, y down; for a right eye x is mirrored",
     },
     "forecast": {
-        "input": [1, 103],
-        "output": [1, 8],
-        "expects": "the newest 24 gaze samples in degrees relative to the newest, their ages, the gate's state and the "
-                   "horizon, as in train/forecast/net.py",
-        "outputs": ["0..4: shares of the displacements to the three samples before, to the gated mean and to the place "
-                    "left, which lead from the newest sample to the gaze at the horizon", "5, 6: x, y to add, in 3 deg",
-                    "7: v of the radius 2 ln(1 + exp v) in degrees that holds 95 % of truths"],
-        "axes": "x right, y down; mirroring an axis of the input mirrors the answer",
+        "input": [1, 68],
+        "output": [1, 17],
+        "expects": "the newest 24 gaze samples and the gate's state in a frame of their own, and the horizon, as in "
+                   "train/forecast/net.py",
+        "outputs": ["0..13: shares of the displacements to three older samples, eight means, the gated mean, the place "
+                    "left and the usual place, which lead from the newest sample to the gaze at the horizon",
+                    "14, 15: what to add along the frame's axes, in 3 deg",
+                    "16: v of the radius 2 ln(1 + exp v) in degrees that holds 95 % of truths"],
+        "axes": "the first axis from the mean of the newest four samples to the newest, the second to the side of the place left",
     },
 }
 DATA = {
     "finder": ["Helen (train part, faces68)"],
     "landmarks": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher", "synthetic user, seeds from 100000"],
     "eyes": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher", "synthetic user, seeds from 100000"],
-    "forecast": ["GazeCom (27 people, simulated webcams)", "gaze60 (119 people, camera estimates beside Tobii)"],
+    "forecast": ["GazeCom (22 of 27 people, simulated webcams)", "gaze60 (95 of 119 people, camera estimates beside Tobii)"],
 }
 
 

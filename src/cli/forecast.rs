@@ -143,7 +143,47 @@ mod tests {
         assert!(lines[3].starts_with("1.02,") && lines[3].ends_with(",blink"), "{out}");
     }
 
+    /// A file's rows: gaps, repeated stamps, pauses of ten minutes, missing samples and NaN among them.
+    fn rows() -> impl Strategy<Value = Vec<String>> {
+        let wait_ms = prop_oneof![8 => 5..60_u64, 1 => Just(0), 1 => 100..400_u64, 1 => Just(600_000)];
+        let sample = prop_oneof![
+            8 => (-20.0..20.0_f64, -10.0..10.0_f64).prop_map(|(x, y)| format!("{x:.3},{y:.3}")),
+            1 => Just(",".to_owned()),
+            1 => Just("NaN,NaN".to_owned()),
+        ];
+        prop::collection::vec((wait_ms, sample), 1..60).prop_map(|steps| {
+            let mut ms = 0;
+            let row = |(wait, sample): (u64, String)| {
+                ms += wait;
+                format!("{:.3},{sample}\n", ms as f64 * 1e-3)
+            };
+            steps.into_iter().map(row).collect()
+        })
+    }
+
     proptest! {
+        #[test]
+        fn a_row_depends_on_rows_up_to_it_and_every_sample_is_answered(
+            rows in rows(), cut in any::<prop::sample::Index>(),
+        ) {
+            let csv = |rows: &[String]| format!("t_s,x_deg,y_deg\n{}", rows.concat());
+            let all = output(&csv(&rows)).expect("well formed");
+            let lines: Vec<&str> = all.lines().collect();
+            prop_assert_eq!(lines.len(), rows.len() + 1);
+            for (row, line) in rows.iter().zip(&lines[1..]) {
+                let cells: Vec<&str> = line.split(',').collect();
+                prop_assert_eq!(cells.len(), 7);
+                let seen = !row.ends_with(",,\n") && !row.contains("NaN");
+                for cell in &cells[1..6] {
+                    let finite = cell.parse::<f64>().is_ok_and(f64::is_finite);
+                    prop_assert!(finite || (cell.is_empty() && !seen), "{row} -> {line}");
+                }
+            }
+            let part = cut.index(rows.len()) + 1;
+            let begun = output(&csv(&rows[..part])).expect("well formed");
+            prop_assert_eq!(begun.lines().collect::<Vec<_>>(), &lines[..=part]);
+        }
+
         #[test]
         fn any_bytes_give_rows_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let mut csv = b"t_s,x_deg,y_deg\n".to_vec();

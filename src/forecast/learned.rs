@@ -1,31 +1,25 @@
 //! The learned forecast: a small net over the newest 24 samples and the gate's state.
 //!
-//! The net answers with how much of some displacements in its input to add to the newest sample, which turns and scales
-//! with the movement, with what else to add, and with the error radius. What it was trained on bounds what it is asked: at
-//! other sample rates or noises [`Learned::knows`] says so, and the caller falls back to a rule. The input's layout is that
-//! of `models/train/forecast/net.py`.
+//! The net answers with how much of some displacements in its input to add to the newest sample, which scales with the
+//! movement, with what else to add, and with the error radius. What it was trained on bounds what it is asked: at other
+//! sample rates or noises [`Learned::knows`] says so, and the caller falls back to a rule.
 
 use std::cell::RefCell;
 use std::fmt;
 
+use super::scene::{BASIS, SEEN, Scene, View};
 use crate::filter::Vector;
 use crate::filter::gated::Step;
-use crate::filter::history::{CAPACITY, History, Sample};
+use crate::filter::history::Sample;
 use crate::nets::{Net, NetName, Weights, WeightsError};
 
-/// Older samples than the newest one.
-const OLDER: usize = CAPACITY - 1;
-const FEATURES: usize = 4 * OLDER + 11;
-/// The answer has shares of the displacements to this many older samples, to the gated mean and to the place left...
-const BASIS: usize = 3;
-/// ... then what to add in x and y, and the radius.
-const ANSWERS: usize = BASIS + 5;
-
-/// Scales that bring the input to about one, as in training.
-const PER_DEGREE: f64 = 1.0 / 3.0;
-const PER_SECOND: f64 = 4.0;
+/// What is seen, and the horizon.
+const FEATURES: usize = SEEN + 1;
+/// Shares of the displacements, what to add along both axes, and the radius.
+const ANSWERS: usize = BASIS + 3;
 const PER_SECOND_AHEAD: f64 = 10.0;
-const MAX_AGE_S: f64 = 1.0;
+/// What the added part of the answer is counted in.
+const OFFSET_DEG: f64 = 3.0;
 
 /// The sample intervals that were trained, in seconds (130 to 12 samples a second).
 const INTERVALS_S: std::ops::RangeInclusive<f64> = 0.0065..=0.095;
@@ -40,12 +34,9 @@ const MAX_OFFSET_DEG: f64 = 3.0;
 pub(super) struct Learned {
     // The net's buffers change while it answers; a forecast is a question all the same.
     net: RefCell<Net>,
-    history: History,
-    mean: Vector,
-    weight: f64,
-    left: Vector,
-    restarted_s: f64,
-    noise_sd_deg: f64,
+    scene: Scene,
+    newest: Vector,
+    view: View,
 }
 
 /// What the net says about one moment.
@@ -59,103 +50,75 @@ impl Learned {
     pub(super) fn new(weights: &Weights) -> Result<Self, WeightsError> {
         Ok(Self {
             net: RefCell::new(weights.load(NetName::Forecast, &[1, FEATURES], ANSWERS)?),
-            history: History::default(),
-            mean: Vector::zeros(),
-            weight: 0.0,
-            left: Vector::zeros(),
-            restarted_s: 0.0,
-            noise_sd_deg: 0.0,
+            scene: Scene::default(),
+            newest: Vector::zeros(),
+            view: View::default(),
         })
     }
 
-    pub(super) fn reset(&mut self) {
-        self.history.clear();
+    /// Forgets where the eye was.
+    pub(super) fn clear_position(&mut self) {
+        self.scene.clear_position();
     }
 
-    pub(super) fn update(&mut self, sample: Sample, step: &Step, noise_sd_deg: f64) {
-        if self.history.is_empty() {
-            self.left = sample.at;
-            self.restarted_s = sample.t_s;
-        } else if let Some(left) = step.left {
-            self.left = left;
-            self.restarted_s = sample.t_s;
+    /// Forgets everything but the net.
+    pub(super) fn reset(&mut self) {
+        self.scene = Scene::default();
+    }
+
+    /// Takes a sample `dt_s` after the one before, whether or not the position was cleared between them.
+    pub(super) fn update(&mut self, sample: Sample, dt_s: f64, step: &Step, noise_sd_deg: f64) {
+        self.scene.update(sample, dt_s, step, noise_sd_deg);
+        self.newest = sample.at;
+        if let Some(view) = self.scene.view() {
+            self.view = view;
         }
-        self.history.push(sample);
-        self.mean = step.mean;
-        self.weight = step.weight;
-        self.noise_sd_deg = noise_sd_deg;
     }
 
     /// Whether the newest samples look like what the net was trained on.
     pub(super) fn knows(&self) -> bool {
-        let len = self.history.len();
-        let (Some(newest), Some(oldest)) = (self.history.newest(), self.history.get(len.saturating_sub(1))) else {
+        let history = self.scene.history();
+        let len = history.len();
+        let (Some(newest), Some(oldest)) = (history.newest(), history.get(len.saturating_sub(1))) else {
             return false;
         };
         len >= MIN_SAMPLES
             && INTERVALS_S.contains(&((newest.t_s - oldest.t_s) / (len - 1) as f64))
-            && NOISE_DEG.contains(&self.noise_sd_deg)
+            && NOISE_DEG.contains(&self.scene.noise_sd_deg())
     }
 
-    /// Where the eye is `horizon_s` after the newest sample; 0 gives the filtered position. `None` before the first
-    /// sample and where the net fails or answers nonsense.
+    /// Where the eye is `horizon_s` after the newest sample; 0 gives the filtered position. `None` where the net fails or
+    /// answers nonsense.
     pub(super) fn answer(&self, horizon_s: f64) -> Option<Answer> {
-        let newest = self.history.newest()?;
-        let mean = self.mean - newest.at;
-        let left = self.left - self.mean;
-        let length = |v: Vector| (v.norm() / self.noise_sd_deg).ln_1p();
         let mut net = self.net.borrow_mut();
-        let mut reach = mean.norm().max(left.norm());
-
         let input = net.input();
-        input[..4 * OLDER].fill(0.0);
-        for (i, sample) in self.history.iter().skip(1).enumerate() {
-            let displacement = sample.at - newest.at;
-            reach = reach.max(displacement.norm());
-            input[2 * i] = (displacement.x * PER_DEGREE) as f32;
-            input[2 * i + 1] = (displacement.y * PER_DEGREE) as f32;
-            input[2 * OLDER + i] = length(displacement) as f32;
-            input[3 * OLDER + i] = ((newest.t_s - sample.t_s).min(MAX_AGE_S) * PER_SECOND) as f32;
-        }
-        let state = [
-            mean.x * PER_DEGREE,
-            mean.y * PER_DEGREE,
-            length(mean),
-            left.x * PER_DEGREE,
-            left.y * PER_DEGREE,
-            length(left),
-            self.weight.ln(),
-            (newest.t_s - self.restarted_s).min(MAX_AGE_S) * PER_SECOND,
-            self.noise_sd_deg.ln(),
-            (self.history.len() - 1) as f64 / OLDER as f64,
-            horizon_s * PER_SECOND_AHEAD,
-        ];
-        for (slot, value) in input[4 * OLDER..].iter_mut().zip(state) {
-            *slot = value as f32;
-        }
-
+        input[..SEEN].copy_from_slice(&self.view.seen);
+        input[SEEN] = (horizon_s * PER_SECOND_AHEAD) as f32;
         // The net was run once when it was loaded; that it fails now would be a defect of tract.
         let answer = net
             .run()
             .inspect_err(|error| tracing::error!("the forecast net failed: {error}"))
             .ok()?;
-        let older = self.history.iter().skip(1).map(|sample| sample.at - newest.at);
         let part = |index: usize| f64::from(answer[index]);
-        let mut at = newest.at + Vector::new(part(BASIS + 2), part(BASIS + 3)) / PER_DEGREE;
-        for (index, displacement) in older.take(BASIS).enumerate() {
-            at += displacement * part(index);
+        let mut offset = Vector::new(part(BASIS), part(BASIS + 1)) * OFFSET_DEG;
+        let mut reach: f64 = 0.0;
+        for (index, displacement) in self.view.basis.iter().enumerate() {
+            offset += displacement * part(index);
+            reach = reach.max(displacement.norm());
         }
-        at += mean * part(BASIS) + left * part(BASIS + 1);
-        let radius_deg = 2.0 * part(BASIS + 4).exp().ln_1p();
-        let sound = (at - newest.at).norm() <= 2.0 * reach + MAX_OFFSET_DEG && radius_deg.is_finite();
-        sound.then_some(Answer { at, radius_deg })
+        let radius_deg = 2.0 * part(BASIS + 2).exp().ln_1p();
+        let sound = offset.norm() <= 2.0 * reach + MAX_OFFSET_DEG && radius_deg.is_finite();
+        sound.then(|| Answer {
+            at: self.newest + self.view.in_world(offset),
+            radius_deg,
+        })
     }
 }
 
 impl fmt::Debug for Learned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Learned")
-            .field("history", &self.history)
+            .field("scene", &self.scene)
             .finish_non_exhaustive()
     }
 }
@@ -181,10 +144,10 @@ mod tests {
             let dt_s = last_s.replace(t_s).map_or(0.0, |last| t_s - last);
             if dt_s > RESET_GAP_S {
                 gate.reset();
-                learned.reset();
+                learned.clear_position();
             }
             let step = gate.update(at, dt_s);
-            learned.update(Sample { t_s, at }, &step, gate.noise_sd_deg());
+            learned.update(Sample { t_s, at }, dt_s, &step, gate.noise_sd_deg());
             let now = learned.answer(0.0).expect("it is sound");
             let ahead = learned.answer(0.05).expect("it is sound");
             assert!((now.at - Vector::new(x_now, y_now)).norm() < 2e-3, "{t_s}: {now:?}");
@@ -208,7 +171,7 @@ mod tests {
                     t_s: f64::from(i) * interval_s,
                     at: Vector::zeros(),
                 };
-                learned.update(sample, &gate.update(sample.at, interval_s), noise_sd_deg);
+                learned.update(sample, interval_s, &gate.update(sample.at, interval_s), noise_sd_deg);
             }
             learned.knows()
         };

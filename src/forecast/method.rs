@@ -20,9 +20,9 @@ pub enum Method {
     OneEuro,
     /// Fixation mean that restarts at saccades, held.
     Gated,
-    /// Fixation mean; a saccade in flight is carried on towards its landing point.
+    /// Fixation mean; a saccade in flight is carried on towards its landing point, by the main sequence.
     Ballistic,
-    /// A small net over the newest 24 samples; the gated mean where they look unlike what it was trained on.
+    /// A small net over the newest 24 samples; the ballistic rule where they look unlike what it was trained on.
     #[default]
     Learned,
 }

@@ -7,14 +7,13 @@
 mod learned;
 mod method;
 mod rules;
-mod steady;
+mod scene;
 
 use thiserror::Error;
 
 use learned::Learned;
 pub use method::Method;
 use rules::Rule;
-use steady::Steady;
 
 use crate::clock::Timestamp;
 use crate::filter::gated::{GatedMean, Step};
@@ -77,7 +76,6 @@ pub struct Forecast {
 pub struct Forecaster {
     rule: Rule,
     learned: Option<Learned>,
-    steady: Steady,
     /// True while the newest estimate is the net's.
     by_net: bool,
     gate: GatedMean,
@@ -111,7 +109,6 @@ impl Forecaster {
         Self {
             rule: Rule::new(method),
             learned,
-            steady: Steady::default(),
             by_net: false,
             gate: GatedMean::default(),
             step: None,
@@ -127,6 +124,9 @@ impl Forecaster {
     /// Forgets everything but the method: for a new person, calibration or clock.
     pub fn reset(&mut self) {
         self.clear_position();
+        if let Some(learned) = &mut self.learned {
+            learned.reset();
+        }
         self.gate = GatedMean::default();
         self.step = None;
         self.detector = Detector::default();
@@ -139,9 +139,8 @@ impl Forecaster {
     fn clear_position(&mut self) {
         self.gate.reset();
         self.rule.reset();
-        self.steady.reset();
         if let Some(learned) = &mut self.learned {
-            learned.reset();
+            learned.clear_position();
         }
     }
 
@@ -191,7 +190,7 @@ impl Forecaster {
             .filter(|_| self.by_net)
             .and_then(|net| net.answer(horizon_s));
         let (at, radius, held) = match learned {
-            Some(answer) => (answer.at + self.steady.offset(), answer.radius_deg, false),
+            Some(answer) => (answer.at, answer.radius_deg, false),
             None => self
                 .rule
                 .forecast(horizon_s, self.filtered, &self.gate, self.step.as_ref(), &self.detector),
@@ -240,12 +239,10 @@ impl Forecaster {
         self.filtered = self.rule.update(sample, dt_s, noise, &step);
         self.by_net = false;
         if let Some(learned) = &mut self.learned {
-            learned.update(sample, &step, noise);
+            learned.update(sample, dt_s, &step, noise);
             if let Some(answer) = learned.answer(0.0).filter(|_| learned.knows()) {
-                self.filtered = self.steady.update(answer.at, dt_s, noise);
+                self.filtered = answer.at;
                 self.by_net = true;
-            } else {
-                self.steady.reset();
             }
         }
         self.step = Some(step);

@@ -24,7 +24,8 @@ pub(super) enum Rule {
     KalmanAcceleration(KalmanAcceleration),
     OneEuro(OneEuro),
     Gated,
-    Ballistic,
+    /// Time between the two newest samples, in seconds.
+    Ballistic(f64),
 }
 
 impl Rule {
@@ -38,13 +39,13 @@ impl Rule {
             Method::OneEuro => Self::OneEuro(OneEuro::new(2.0, 0.3)),
             Method::Gated => Self::Gated,
             // The rule that the learned forecast falls back to.
-            Method::Ballistic | Method::Learned => Self::Ballistic,
+            Method::Ballistic | Method::Learned => Self::Ballistic(0.0),
         }
     }
 
     pub(super) fn reset(&mut self) {
         match self {
-            Self::Hold | Self::Gated | Self::Ballistic => {}
+            Self::Hold | Self::Gated | Self::Ballistic(_) => {}
             Self::Linear(history) => history.clear(),
             Self::SavitzkyGolay(filter, _) => filter.reset(),
             Self::KalmanVelocity(filter) => filter.reset(),
@@ -77,7 +78,11 @@ impl Rule {
                 filter.position(0.0).map_or(sample.at, |(at, _)| at)
             }
             Self::OneEuro(filter) => filter.update(sample.at, dt_s),
-            Self::Gated | Self::Ballistic => step.mean,
+            Self::Gated => step.mean,
+            Self::Ballistic(interval_s) => {
+                *interval_s = dt_s;
+                step.mean
+            }
         }
     }
 
@@ -103,10 +108,10 @@ impl Rule {
             Self::SavitzkyGolay(filter, newest_s) => filter.evaluate(newest_s + horizon_s, 0),
             Self::KalmanVelocity(filter) => filter.position(horizon_s).map(|(at, _)| at),
             Self::KalmanAcceleration(filter) => filter.position(horizon_s).map(|(at, _)| at),
-            Self::Ballistic => step
+            Self::Ballistic(interval_s) => step
                 .and_then(|step| step.left.map(|left| step.mean - left))
                 .filter(|_| detector.movement() == Movement::Saccade)
-                .map(|jump| filtered + jump * (CONTINUATION * (horizon_s / FULL_CONTINUATION_S).min(1.0))),
+                .map(|jump| filtered + jump * still_to_come(jump.norm(), *interval_s, horizon_s)),
         };
         (moved.unwrap_or(filtered), radius, moved.is_none())
     }
@@ -118,9 +123,38 @@ impl Rule {
     }
 }
 
-/// How much of the jump seen so far is still to come, on average, when a saccade is first seen...
-const CONTINUATION: f64 = 0.3;
+/// How much of the jump seen so far is still to come within the horizon, if a saccade was first seen in the newest sample.
+///
+/// The main sequence gives the duration of a saccade of that size. It began half a sample interval ago on average: the
+/// larger the part of it that is over by now, the less is left, and at slow rates nothing.
+fn still_to_come(jump_deg: f64, interval_s: f64, horizon_s: f64) -> f64 {
+    let duration_s = SHORTEST_SACCADE_S + SACCADE_S_PER_DEG * jump_deg;
+    let left = (1.0 - 0.5 * interval_s / duration_s).max(0.0);
+    CONTINUATION * left * (horizon_s / FULL_CONTINUATION_S).min(1.0)
+}
+
+/// Duration of saccades (main sequence; Carpenter, *Movements of the Eyes*, 1988).
+const SHORTEST_SACCADE_S: f64 = 0.021;
+const SACCADE_S_PER_DEG: f64 = 0.0022;
+/// How much of the jump seen so far is still to come, on average, of a saccade that has only just begun...
+const CONTINUATION: f64 = 0.4;
 /// ... reached this long after the sample.
 const FULL_CONTINUATION_S: f64 = 0.05;
 /// Growth of the radius that holds 95 % of truths: 5 degrees in 50 ms, as measured on free viewing.
 const SPREAD_DEG_S: f64 = 100.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saccade_is_carried_on_only_while_it_can_last() {
+        let after = |interval_s: f64| still_to_come(5.0, interval_s, 0.05);
+        // Five degrees take 32 ms: at 120 Hz much of it is to come, at 15 Hz it is over.
+        assert!(after(1.0 / 120.0) > after(1.0 / 30.0) && after(1.0 / 30.0) > 0.0);
+        assert_eq!(after(1.0 / 15.0), 0.0);
+        assert!(still_to_come(10.0, 1.0 / 30.0, 0.05) > after(1.0 / 30.0));
+        assert!(still_to_come(5.0, 1.0 / 60.0, 0.02) < after(1.0 / 60.0));
+        assert_eq!(still_to_come(5.0, 1.0 / 60.0, 0.2), after(1.0 / 60.0));
+    }
+}

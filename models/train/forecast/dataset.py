@@ -38,9 +38,9 @@ def simulated(clips, rng, copies):
     """Random webcams over clean recordings: (t, x, truth, gain, rotation, set, nominal)."""
     for truth in clips:
         for c in range(copies):
-            nominal = rng.random() < 0.45
+            nominal = rng.random() < 0.6
             if nominal:
-                rate = rng.choice([15.0, 30.0, 30.0, 60.0, 60.0, 60.0, 120.0])
+                rate = rng.choice([15.0, 15.0, 30.0, 30.0, 30.0, 60.0, 60.0, 60.0, 120.0])
                 t, x, k = data.webcam(truth, rate, rng, offset=rng.random() / rate)
                 yield t[k], x[k], truth, 1.0, GAZECOM, rate, True
                 continue
@@ -74,7 +74,7 @@ def build(gazecom, gaze60, seed, copies):
         pairs.setdefault(person, []).append((t, xy, present, truth, start))
     for person, both in pairs.items():
         t, truth, start = both[0][0], both[0][3], both[0][4]
-        for _ in range(2):
+        for _ in range(4):
             w = rng.uniform(-0.2, 1.2)
             xy = both[0][1] * w + both[-1][1] * (1 - w)
             use = both[0][2] & both[-1][2] & (t >= start - 3.0)
@@ -103,7 +103,7 @@ def protocol(gazecom, gaze60, seed):
 def flatten(tracks):
     """Runs the gate over (t, x, truth, gain, set, rate, nominal) tracks and joins them into flat arrays."""
     tracks.sort(key=lambda v: len(v[0]))
-    cols = {k: [] for k in ("t", "x", "mean", "left", "weight", "since", "sd", "index", "truth", "cls", "flight", "set", "rate", "nominal", "track")}
+    cols = {k: [] for k in ("t", "x", "mean", "left", "weight", "since", "sd", "slow_sd", "place", "jumped_deg", "jumps", "index", "truth", "cls", "flight", "set", "rate", "nominal", "track")}
     for i in range(0, len(tracks), 256):
         part = tracks[i : i + 256]
         t, x = gate.pad([(v[0], v[1]) for v in part])
@@ -112,7 +112,7 @@ def flatten(tracks):
             n = len(a)
             start = np.maximum.accumulate(np.where(o["fresh"][j, :n], np.arange(n), 0))
             cols["t"].append(a - a[0]); cols["x"].append(b)
-            for k in ("mean", "left", "weight", "sd"):
+            for k in ("mean", "left", "weight", "sd", "slow_sd", "place", "jumped_deg", "jumps"):
                 cols[k].append(o[k][j, :n])
             cols["since"].append(a - o["since"][j, :n])
             cols["index"].append(np.arange(n) - start)

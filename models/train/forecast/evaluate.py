@@ -18,18 +18,16 @@ def predict(model, d, horizon_s):
     out, radius = [], []
     with torch.no_grad():
         for rows in torch.arange(len(d["t"])).split(20000):
-            f, basis = N.features(d, rows, torch.full((len(rows),), float(horizon_s)), torch.ones(len(rows), 2))
-            move, r = model.answer(model(f), basis)
-            out.append(d["x"][rows] + move)
-            radius.append(r)
+            answer = model(N.seen(d, rows, torch.full((len(rows),), float(horizon_s))))
+            out.append(d["x"][rows] + N.turned(d, rows, N.move(answer, d["basis"][rows])))
+            radius.append(N.radius(answer))
     return torch.cat(out).numpy(), torch.cat(radius).numpy()
 
 
 def load(path):
-    s = torch.load(path)
-    m = N.Net(s["wide"], s["deep"])
-    m.load_state_dict(s["state"])
-    return m
+    net = N.Net()
+    net.load_state_dict(torch.load(path))
+    return net
 
 
 def scores(d, f50, radius, select, hi=4):
@@ -54,7 +52,8 @@ def s2s(d, f, select, n_ok):
     """RMS between consecutive outputs of one track, both in a fixation at 50 ms."""
     i = np.flatnonzero(select)
     i = i[(i > 0)]
-    i = i[select[i - 1] & (d["track"][i].numpy() == d["track"][i - 1].numpy())]
+    # Not across gaps, after which everything starts anew.
+    i = i[d["index"][i].numpy() >= 1]
     fx = n_ok & (d["cls"][:, 4].numpy() == 0)
     i = i[fx[i] & fx[i - 1]]
     return np.sqrt(((f[i] - f[i - 1]) ** 2).sum(1).mean())
@@ -83,6 +82,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     part = dataset.split()[1 if a.part == "validation" else 2]
     arrays = dataset.protocol(part[0], part[1], 99)
-    d = {k: torch.from_numpy(v) for k, v in arrays.items()}
+    d = N.tensors(N.prepare(arrays))
     m = load(a.model)
     report(d, lambda h: predict(m, d, h))

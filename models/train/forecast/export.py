@@ -55,9 +55,9 @@ def write_golden(trained):
     t = np.round(t, 6)
     o = {k: v[0] for k, v in gate.run(t[None], x[None], **gate.PARAMETERS).items()}
     start = np.maximum.accumulate(np.where(o["fresh"], np.arange(len(t)), 0))
-    d = dict(t=t, x=x, mean=o["mean"], left=o["left"], weight=o["weight"], sd=o["sd"], since=t - o["since"])
-    d = {k: torch.from_numpy(np.asarray(v, np.float64 if k == "t" else np.float32)) for k, v in d.items()}
-    d["index"] = torch.from_numpy(np.arange(len(t)) - start)
+    d = {**o, "t": t, "x": x, "since": t - o["since"], "index": np.arange(len(t)) - start}
+    d = N.tensors(N.prepare(d))
+    d["x"] = d["x"].float()
     at = {h: evaluate.predict(trained, d, h) for h in (0.0, 0.05)}
     table = np.column_stack([t, x, at[0.0][0], at[0.05][0], at[0.05][1]])
     np.savetxt(

@@ -1,6 +1,9 @@
-"""Trains the forecast net. One core is enough: about a quarter of an hour.
+"""Trains the forecast net: first where the gaze will be, then, with that fixed, the error radius.
 
-    python -m models.train.forecast.train --train train.npz --validation val.npz --out forecast.pt
+    python -m models.train.forecast.train --out forecast.pt [--everyone]
+
+On one core about ten minutes for the first and five for the second. Without --everyone the validation people are left out;
+with it, all people who are not held out take part. --start goes on from a trained net.
 """
 
 import argparse
@@ -10,139 +13,188 @@ import time
 
 import torch
 
+from . import dataset
 from . import net as N
-from .dataset import CLEAN60, GAZE60_A, GAZE60_B, GAZE60_MIX, GAZECOM, HORIZONS_S
+from .constraints import GAZE60_A, GAZE60_B, IN_FLIGHT, KINDS, MAIN, VARIED, Calm, Cover, Harm
+from .dataset import HORIZONS_S
 
-# Mean error at 50 ms of holding the last sample, so that no set outweighs another by its noise.
-SCALE = torch.tensor([1.25, 2.1, 1.9, 2.0, 1.25])
-PICK = torch.tensor([0.15, 0.05, 0.12, 0.10, 0.35, 0.08, 0.06, 0.09, 0.04, 0.03])
-
-
-RATES = ((15.0, 0.08), (30.0, 0.13), (60.0, 0.13), (120.0, 0.06))
-
-
-def sampler(d, batch, gen):
-    """Row numbers in which each kind of set has its share: nominal and varied GazeCom, gaze60 A, B, mixed."""
-    usable = d["index"] >= 1
-    groups = [
-        *((usable & (d["set"] == GAZECOM) & d["nominal"] & (d["rate"] == r), w) for r, w in RATES),
-        (usable & (d["set"] == GAZECOM) & ~d["nominal"], 0.20),
-        (usable & (d["set"] == GAZE60_A), 0.15),
-        (usable & (d["set"] == GAZE60_B), 0.15),
-        (usable & (d["set"] == GAZE60_MIX), 0.10),
-    ]
-    groups = [(m.nonzero().flatten(), w) for m, w in groups]
-    while True:
-        yield torch.cat([r[torch.randint(len(r), (int(batch * w),), generator=gen)] for r, w in groups])
+HORIZONS = torch.tensor(HORIZONS_S, dtype=torch.float32)
+# How often each horizon is drawn, for the position and for the radius.
+PICK = torch.tensor([0.15, 0.03, 0.12, 0.10, 0.40, 0.05, 0.05, 0.06, 0.02, 0.02])
+PICK_AHEAD = torch.tensor([0.0, 0.04, 0.14, 0.12, 0.46, 0.06, 0.06, 0.08, 0.02, 0.02])
+RATES = (15.0, 30.0, 60.0, 120.0)
+# Part of each kind in a batch.
+SHARES = (0.08, 0.19, 0.23, 0.07, 0.17, 0.12, 0.14)
+# What the constraints weigh beside the mean error.
+HARM, CALM = 0.1, 0.05
+COPIES = 10
 
 
-class Duals:
-    """The smallest mean radius that holds its share of the truths, by Lagrange multipliers.
+def tensors(arrays):
+    """Everything training needs of every row."""
+    d = N.tensors(N.prepare(arrays))
+    kind = torch.full((len(d["t"]),), VARIED)
+    for i, rate in enumerate(RATES):
+        kind[(d["set"] == dataset.GAZECOM) & d["nominal"] & (d["rate"] == rate)] = i
+    kind[d["set"] == dataset.GAZE60_A] = GAZE60_A
+    kind[d["set"] == dataset.GAZE60_B] = GAZE60_B
+    d["kind"] = kind
+    # Mean error of holding the newest sample, by kind and horizon, so that none outweighs another by its noise.
+    d["scale"] = torch.ones(KINDS, len(HORIZONS_S))
+    for k in range(KINDS):
+        rows = (kind == k).nonzero().flatten()
+        rows = rows[:: max(len(rows) // 50000, 1)]
+        for h in range(len(HORIZONS_S)):
+            error = (d["x"][rows] - d["truth"][rows, h]).norm(dim=1)
+            d["scale"][k, h] = error[torch.isfinite(error)].mean()
+    return d
 
-    A quantile a row would give every row the same chance; the mean radius is smaller when it is large only where that
-    buys most coverage. So the loss is the radius minus what each held truth is worth, and the worth of saccades and of
-    the rest, in each set, is raised while too few are held and lowered while too many are.
-    """
 
-    WANTED = torch.tensor([[0.975, 0.850], [0.965, 0.855]])  # GazeCom, gaze60: others, saccades
+class Sampler:
+    """Rows by kind; of pursuit by kind and horizon, because it is rare."""
 
-    def __init__(self):
-        self.worth = torch.full((2, 2), 2.0)
-        self.held = self.WANTED.clone()
+    def __init__(self, d, gen):
+        self.gen = gen
+        usable = d["index"] >= 1
+        self.by_kind = [(usable & (d["kind"] == k)).nonzero().flatten() for k in range(KINDS)]
+        self.pursuit = {}
+        for k in range(KINDS):
+            for h in range(1, 8):
+                rows = (usable & (d["kind"] == k) & (d["cls"][:, h] == 2)).nonzero().flatten()
+                if len(rows) >= 50:
+                    self.pursuit[k, h] = rows
 
-    def loss(self, size, radius, cls, kind, scale, hi):
-        row = ((kind == GAZE60_A) | (kind == GAZE60_B) | (kind == GAZE60_MIX)).long()
-        column = (cls == 1).long()
-        # A soft edge, so that truths near it pull.
-        soft = torch.sigmoid((radius - size) / (0.15 * size.clamp(min=0.3)))
+    def pick(self, rows, n):
+        return rows[torch.randint(len(rows), (n,), generator=self.gen)]
+
+    def base(self, n):
+        return torch.cat([self.pick(r, int(n * s)) for r, s in zip(self.by_kind, SHARES)])
+
+    def pursuits(self, n):
+        each = max(n // len(self.pursuit), 2)
+        rows = torch.cat([self.pick(r, each) for r in self.pursuit.values()])
+        return rows, torch.tensor([h for _, h in self.pursuit]).repeat_interleave(each)
+
+    def horizons(self, pick, n):
+        return torch.multinomial(pick, n, replacement=True, generator=self.gen)
+
+
+class Descent:
+    """AdamW with a warm start and a cosine to zero, and a running mean of the weights, steadier than those of any step."""
+
+    def __init__(self, module, lr, steps):
+        self.module, self.lr, self.steps, self.step = module, lr, steps, 0
+        self.mean = copy.deepcopy(module)
+        self.optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=1e-4)
+        self.began, self.total = time.time(), 0.0
+
+    def follow(self, loss, shown):
+        for group in self.optimizer.param_groups:
+            cosine = 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
+            group["lr"] = self.lr * min(1.0, (self.step + 1) / 300) * cosine + 1e-6
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        self.optimizer.step()
+        keep = min(0.999, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
-            inside = (size <= radius).float()
-            main = hi == 4
-            for i in (0, 1):
-                for j in (0, 1):
-                    m = main & (row == i) & (column == j)
-                    if m.any():
-                        self.held[i, j] += 0.05 * (inside[m].mean() - self.held[i, j])
-            self.worth *= torch.exp(0.03 * (self.WANTED - self.held) / (1 - self.WANTED) )
-            self.worth.clamp_(0.1, 200.0)
-        value = self.worth[row, column]
-        return self.held.flatten().tolist(), 0.02 * (radius / scale - value * soft).mean()
+            for mean, now in zip(self.mean.parameters(), self.module.parameters()):
+                mean.lerp_(now, 1 - keep)
+        self.step += 1
+        self.total += float(shown.detach())
+
+    def tell(self, *constraints):
+        if self.step % 1000 == 0:
+            seconds = time.time() - self.began
+            print(f"{self.step} {seconds:.0f}s {self.total / 1000:.4f} |", " | ".join(map(str, constraints)), flush=True)
+            self.total = 0.0
+
+    def finish(self):
+        self.module.load_state_dict(self.mean.state_dict())
 
 
-def loss_of(net, duals, d, rows, hi, flip, a):
-    horizon = torch.tensor(HORIZONS_S, dtype=torch.float32)[hi]
-    truth, before = d["truth"][rows, hi], d["truth"][rows - 1, hi]
-    known = torch.isfinite(truth).all(1) & torch.isfinite(before).all(1)
-    rows, hi, flip, horizon, truth, before = (v[known] for v in (rows, hi, flip, horizon, truth, before))
-    both = torch.cat([rows, rows - 1])
-    f, basis = N.features(d, both, horizon.repeat(2), flip.repeat(2, 1))
-    move, radius = net.answer(net(f), basis)
-    err = (d["x"][both] - torch.cat([truth, before])) * flip.repeat(2, 1) + move
-    size = torch.sqrt((err * err).sum(1) + 1e-4)
-    cls = d["cls"][both, hi.repeat(2)]
-    scale = SCALE[d["set"][both].long()]
-    weight = torch.where(cls == 2, a.pursuit, 1.0) * torch.where(hi.repeat(2) == 0, 2.0, 1.0) / scale
-    error = (weight * size).mean()
-    covered, radius_loss = duals.loss(size.detach(), radius, cls, d["set"][both], scale, hi.repeat(2))
-    n = len(rows)
-    still = (cls[:n] == 0) & (cls[n:] == 0)
-    step = ((d["x"][rows] - d["x"][rows - 1]) * flip + move[:n] - move[n:]) / scale[:n, None]
-    square = (step * step).sum(1)[still]
-    # Landings after a saccade are steps too, but must not be smoothed away: large steps count less than their square.
-    jitter = (square / (1.0 + square / 0.5)).mean()
-    return error + radius_loss + a.steady * jitter, error.item(), radius_loss.item(), jitter.item(), *covered
+def answers(net, d, rows, hi):
+    out = net.body(N.seen(d, rows, HORIZONS[hi]))
+    return d["x"][rows] + N.turned(d, rows, N.move(out, d["basis"][rows]))
+
+
+def train_position(net, d, a, gen):
+    draw, harm, calm = Sampler(d, gen), Harm(), Calm()
+    descent = Descent(net.body, a.lr, a.steps)
+    in_fixation = lambda r: (d["cls"][r, MAIN] == 0) & torch.isfinite(d["truth"][r, MAIN]).all(1)
+    for _ in range(a.steps):
+        single = draw.base(a.batch)
+        rare, rare_hi = draw.pursuits(a.batch // 4)
+        pair = draw.base(a.batch // 2)
+        pair_hi = torch.where(torch.rand(len(pair), generator=gen) < 0.4, 0, MAIN)
+        rows = torch.cat([single, rare, pair, pair - 1])
+        hi = torch.cat([draw.horizons(PICK, len(single)), rare_hi, pair_hi, pair_hi])
+        truth = d["truth"][rows, hi]
+        known = torch.isfinite(truth).all(1)
+        truth = torch.nan_to_num(truth)
+        at = answers(net, d, rows, hi)
+        error = torch.sqrt(((at - truth) ** 2).sum(1) + 1e-4)
+        hold = (d["x"][rows] - truth).norm(dim=1)
+        kind, cls = d["kind"][rows], d["cls"][rows, hi].long()
+        cls = torch.where(d["flight"][rows, hi], IN_FLIGHT, cls)
+        # Rows drawn for being rare count for their own constraint alone.
+        fair = known.clone()
+        fair[len(single) : len(single) + len(rare)] = False
+        mean = (error / d["scale"][kind, hi])[fair].mean()
+        harmed = harm.loss(error[known], hold[known], kind[known], cls[known], hi[known])
+        now, before = at[-2 * len(pair) :].chunk(2)
+        still = in_fixation(pair) & in_fixation(pair - 1)
+        step = calm.loss((now - before)[still], d["kind"][pair[still]], pair_hi[still] == MAIN)
+        descent.follow(mean + HARM * harmed + CALM * step, mean)
+        descent.tell(calm, harm)
+    descent.finish()
+
+
+def train_radius(net, d, a, gen):
+    draw, cover = Sampler(d, gen), Cover()
+    descent = Descent(net.spread, a.lr, a.radius_steps)
+    for _ in range(a.radius_steps):
+        rows = draw.base(2 * a.batch)
+        hi = draw.horizons(PICK_AHEAD, len(rows))
+        known = torch.isfinite(d["truth"][rows, hi]).all(1)
+        rows, hi = rows[known], hi[known]
+        with torch.no_grad():
+            size = (answers(net, d, rows, hi) - d["truth"][rows, hi]).norm(dim=1)
+        radius = N.radius(net.spread(N.seen(d, rows, HORIZONS[hi])))
+        kind, cls = d["kind"][rows], d["cls"][rows, hi].long()
+        descent.follow(cover.loss(size, radius, d["scale"][kind, hi], kind, cls, hi), radius.mean())
+        descent.tell(cover)
+    descent.finish()
 
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--train", required=True)
-    p.add_argument("--validation")
     p.add_argument("--out", required=True)
-    p.add_argument("--steps", type=int, default=20000)
+    p.add_argument("--everyone", action="store_true")
+    p.add_argument("--start")
+    p.add_argument("--steps", type=int, default=16000)
+    p.add_argument("--radius-steps", type=int, default=9000)
     p.add_argument("--batch", type=int, default=1024)
     p.add_argument("--lr", type=float, default=2e-3)
-    p.add_argument("--steady", type=float, default=0.6)
-    p.add_argument("--pursuit", type=float, default=2.0)
-    p.add_argument("--wide", type=int, default=96)
-    p.add_argument("--deep", type=int, default=64)
     p.add_argument("--seed", type=int, default=0)
     a = p.parse_args()
+    (gazecom, gaze60), (more_gazecom, more_gaze60), _ = dataset.split()
+    if a.everyone:
+        gazecom, gaze60 = gazecom + more_gazecom, gaze60 + more_gaze60
+    train(tensors(dataset.build(gazecom, gaze60, a.seed, COPIES)), a)
+
+
+def train(d, a):
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
     gen = torch.Generator().manual_seed(a.seed)
-    d = N.tensors(a.train)
-    net = N.Net(a.wide, a.deep)
-    ema = copy.deepcopy(net)
-    opt = torch.optim.AdamW(net.parameters(), lr=a.lr, weight_decay=1e-4)
-    duals = Duals()
-    draw = sampler(d, a.batch, gen)
-    began, log = time.time(), []
-    for step in range(a.steps):
-        lr = a.lr * min(1.0, (step + 1) / 300) * 0.5 * (1 + math.cos(math.pi * step / a.steps)) + 1e-6
-        for g in opt.param_groups:
-            g["lr"] = lr
-        rows = next(draw)
-        hi = torch.multinomial(PICK, len(rows), replacement=True, generator=gen)
-        flip = torch.randint(0, 2, (len(rows), 2), generator=gen).float() * 2 - 1
-        loss, *parts = loss_of(net, duals, d, rows, hi, flip, a)
-        opt.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.body.parameters(), 1.0)
-        torch.nn.utils.clip_grad_norm_(net.spread.parameters(), 1.0)
-        opt.step()
-        keep = min(0.999, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for e, q in zip(ema.parameters(), net.parameters()):
-                e.lerp_(q, 1 - keep)
-        log.append(parts)
-        if (step + 1) % 500 == 0:
-            m = torch.tensor(log).mean(0)
-            log = []
-            share = " ".join(f"{v:.3f}" for v in m[3:])
-            worth = " ".join(f"{v:.1f}" for v in duals.worth.flatten())
-            print(f"{step + 1} {time.time() - began:.0f}s error {m[0]:.4f} radius {m[1]:.4f} jitter {m[2]:.4f} held {share} worth {worth}", flush=True)
-            torch.save(dict(state=ema.state_dict(), wide=a.wide, deep=a.deep), a.out)
-    torch.save(dict(state=ema.state_dict(), wide=a.wide, deep=a.deep), a.out)
+    net = N.Net()
+    if a.start:
+        net.load_state_dict(torch.load(a.start))
+    train_position(net, d, a, gen)
+    torch.save(net.state_dict(), a.out)
+    train_radius(net, d, a, gen)
+    torch.save(net.state_dict(), a.out)
 
 
 if __name__ == "__main__":
