@@ -13,7 +13,7 @@ use self::repeats::Repeats;
 
 /// Starts logging. `RUST_LOG` chooses what; without it everything from `info` up, and nothing twice within a minute.
 pub fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("gazed=info,warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("gazed=info,zbus=error,warn"));
     let registry = tracing_subscriber::registry().with(filter);
     let started = match standard_error_is_the_journal().then(tracing_journald::layer) {
         Some(Ok(journal)) => registry.with(journal.with_filter(Repeats::default())).try_init(),

@@ -64,7 +64,8 @@ fn foreign(process: u32, own: &Path) -> Vec<String> {
             if !sockets.contains(inode) {
                 found.push(name);
             }
-        } else if target.starts_with("/") && !target.starts_with(own) {
+        // The standard streams are what the process was started with.
+        } else if !matches!(number.as_str(), "0" | "1" | "2") && target.starts_with("/") && !target.starts_with(own) {
             let info = fs::read_to_string(folder.join("fdinfo").join(&number)).unwrap_or_default();
             let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
             let flags = flags
@@ -118,7 +119,7 @@ fn every_socket_is_local_and_every_file_its_own_or_the_systems() {
     let desk = Desk::new();
     let trace = desk.path("trace");
     let probe = Command::new("strace")
-        .args(["-o", "/dev/null", "true"])
+        .args(["-f", "--seccomp-bpf", "-o", "/dev/null", "true"])
         .stderr(Stdio::null())
         .status();
     if !probe.is_ok_and(|status| status.success()) {
@@ -127,7 +128,7 @@ fn every_socket_is_local_and_every_file_its_own_or_the_systems() {
     }
     let mut command = desk.command("strace");
     command
-        .args(["-f", "-qq", "-s", "4096", "-o"])
+        .args(["-f", "--seccomp-bpf", "-qq", "-s", "4096", "-o"])
         .arg(&trace)
         .args(["-e", "signal=none", "-e"])
         .arg(
