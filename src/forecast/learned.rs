@@ -25,8 +25,8 @@ const OFFSET_DEG: f64 = 3.0;
 const INTERVALS_S: std::ops::RangeInclusive<f64> = 0.0065..=0.095;
 /// The noise that was trained, in degrees on each axis.
 const NOISE_DEG: std::ops::RangeInclusive<f64> = 0.05..=3.0;
-/// The first samples after a gap say too little.
-const MIN_SAMPLES: usize = 3;
+/// The first sample after a gap says nothing about movement.
+const MIN_SAMPLES: usize = 2;
 /// An answer further from the newest sample than twice the largest displacement in the input and this is no answer.
 const MAX_OFFSET_DEG: f64 = 3.0;
 

@@ -22,14 +22,11 @@ class Harm:
     """No class of any kind may be worse than holding at any horizon; some must be better."""
 
     PACE = 0.01
-    DEAREST = 1.2
+    DEAREST = 1.0
 
     def __init__(self):
         most = torch.full((KINDS, CLASSES, HORIZONS), 0.99)
-        most[GAZE60_A, IN_FLIGHT, MAIN] = 0.79
-        # At horizon 0 nothing moves: these are the filtered position's whole error.
-        most[GAZECOM_60, 0, 0] = 0.51
-        most[GAZE60_A, 0, 0] = 0.90
+        most[GAZE60_A, IN_FLIGHT, MAIN] = 0.80
         self.most = most.flatten()
         self.error, self.hold, self.price = (torch.zeros(len(self.most)) for _ in range(3))
         self.seen = 0.0
@@ -62,7 +59,7 @@ class Calm:
     PACE = 0.01
     DEAREST = 6.0
     NOW = [0.80, 0.27, 0.19, 0.19, 0.35, 0.45, 0.80]
-    AHEAD = [0.80, 0.305, 0.235, 0.24, 0.53, 0.70, 1.00]
+    AHEAD = [0.80, 0.31, 0.235, 0.24, 0.53, 0.70, 1.00]
 
     def __init__(self):
         self.most = torch.tensor([self.NOW, self.AHEAD]).T.flatten() ** 2
