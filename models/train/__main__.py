@@ -19,6 +19,10 @@ def main() -> None:
     fit.add_argument("--start", help="tag of the weights in the cache to start from, for a second training")
     fit.add_argument("--learning-rate", type=float, default=2e-3, help="peak, lower for a second training")
     fit.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings of gazectl synthesize to mix in")
+    mean = commands.add_parser("average", help="average the weights of trainings that followed each other")
+    mean.add_argument("net", choices=["finder", "landmarks", "eyes"])
+    mean.add_argument("tags", nargs="+", help="tags of the weights in the cache")
+    mean.add_argument("--tag", required=True, help="suffix of the average")
     measure = commands.add_parser("evaluate", help="measure the exported nets")
     measure.add_argument("parts", nargs="+", choices=["validation", "test", "webcam", "synthetic", "false_alarms"])
     measure.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings for the part synthetic")
@@ -39,11 +43,11 @@ def main() -> None:
     factors = commands.add_parser("robustness", help="one factor at a time on the synthetic user")
     factors.add_argument("factors", nargs="*")
     factors.add_argument("--gazectl", type=Path, default=Path("target/release/gazectl"))
-    factors.add_argument("--seconds", type=int, default=4)
     commands.add_parser("audit", help="contact sheet of doubtful labels and the list of faces left out")
     commands.add_parser("card", help="write models/CARD.md from the measured numbers")
     article = commands.add_parser("yardstick", help="train, measure and export the article's EyesNet")
     article.add_argument("--epochs", type=int, default=300)
+    article.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings of many people, frames of each")
     export = commands.add_parser("export", help="write models/NET.onnx, golden pairs and the manifest")
     export.add_argument("net", choices=["finder", "landmarks", "eyes"])
     export.add_argument("--tag", default="")
@@ -57,10 +61,14 @@ def main() -> None:
 
         train(arguments.net, arguments.steps, arguments.seed, arguments.tag, arguments.synthetic, arguments.start,
               arguments.learning_rate)
+    elif arguments.command == "average":
+        from .fit import average
+
+        average(arguments.net, arguments.tags, arguments.tag)
     elif arguments.command == "yardstick":
         from .yardstick import run
 
-        run(arguments.epochs)
+        run(arguments.epochs, arguments.synthetic)
     elif arguments.command == "evaluate":
         from .evaluate import evaluate
 
@@ -77,7 +85,7 @@ def main() -> None:
     elif arguments.command == "robustness":
         from .robustness import robustness
 
-        robustness(arguments.gazectl, arguments.seconds, arguments.factors)
+        robustness(arguments.gazectl, arguments.factors)
     elif arguments.command == "audit":
         from .audit import audit
 

@@ -42,9 +42,16 @@ def _flat(part: dict[str, Any]) -> str:
 
 
 def _robustness(table: dict[str, Any]) -> str:
-    rows = [[factor, step, s["tracked_share"], s.get("pupil_median_px", "-"), s.get("pupil_p95_px", "-"), s.get("pupil_median_percent_of_eye", "-")]
+    rows = [[factor, step, s["tracked_share"], s.get("pupil_median_px", "-"), s.get("pupil_p95_px", "-"),
+             s.get("pupil_median_percent_of_eye", "-"), s.get("gaze_median_deg", "-")]
             for factor, steps in table.items() for step, s in steps.items()]
-    return _table(["factor", "step", "tracked", "pupil median px", "95 % px", "median % of eye"], rows)
+    return _table(["factor", "step", "tracked", "pupil median px", "95 % px", "median % of eye", "gaze, deg"], rows)
+
+
+def _yardstick(yard: dict[str, Any]) -> str:
+    rows = [[name, f"{part['pictures']} of {part['people']}", *(" / ".join(map(str, sd)) for sd in part["error_sd_xy_parts_of_crop"].values())]
+            for name, part in yard.items() if isinstance(part, dict)]
+    return _table(["pictures", "how many, of people", "trained on", "held out at random", "held out by person"], rows)
 
 
 def _prior() -> str:
@@ -72,10 +79,11 @@ def card() -> None:
         "FALSE_ALARMS": _flat(results["false_alarms"]) if "false_alarms" in results else "Not measured.\n",
         "ABLATION": _flat(results["ablation"]) if "ablation" in results else "Not measured.\n",
         "PRIOR": _prior(),
-        "YARDSTICK": _flat(yard.get("error_sd_xy_parts_of_crop", {})) if yard else "Not measured.\n",
+        "YARDSTICK": _yardstick(yard) if yard else "Not measured.\n",
         "ROBUSTNESS": _robustness(_load(TRAIN / "robustness.json")) or "Not measured.\n",
     }
     text = (TRAIN / "card_template.md").read_text()
+    text = text.replace("{EPOCHS}", str(yard.get("epochs", "no")))
     for name, value in parts.items():
         text = text.replace("{" + name + "}\n", value)
     (MODELS / "CARD.md").write_text(text)

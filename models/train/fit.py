@@ -17,10 +17,15 @@ from .export import MODELS
 from .loop import LEARNING_RATE, Forward, fit
 from .nets import LANDMARKS_HW
 from .pipeline import Pipeline
+from .variants import variants
 
-BATCH = {"landmarks": 64, "eyes": 96, "finder": 32, "article": 64}
+BATCH = {"landmarks": 64, "eyes": 128, "finder": 32, "article": 64}
 #: Share of rendered faces where recordings of the synthetic user are given.
 SYNTHETIC_SHARE = {"landmarks": 0.2, "eyes": 0.4, "finder": 0.15}
+#: Share of turned and bespectacled faces among the photographs.
+CHANGED_SHARE = {"landmarks": 0.3, "eyes": 0.25}
+#: Faceless crops that the landmark net learns to refuse.
+FACELESS = 3000
 #: Steps of a full training; about an hour a net on one core.
 STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000, "article": 6000}
 
@@ -53,26 +58,44 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     return out
 
 
-def _mixed_weights(real: np.ndarray, share: float) -> np.ndarray:
-    """Probability of each sample so that rendered ones make up `share` of a batch."""
-    weights = np.where(real > 0.5, (1 - share) / max(1, (real > 0.5).sum()), share / max(1, (real <= 0.5).sum()))
+def average(name: str, tags: list[str], out: str) -> Path:
+    """Averages the weights of several trainings, each begun from the one before; gives the file.
+
+    The mean of weights that lie in one valley serves other pictures better than any of them (Wortsman et al. 2022, "Model
+    soups").
+    """
+    states = [torch.load(cache_root() / f"{name}{tag}.pt", weights_only=True) for tag in tags]
+    mean = {k: (sum(s[k].float() for s in states) / len(states)).to(states[0][k].dtype) for k in states[0]}
+    path = cache_root() / f"{name}{out}.pt"
+    torch.save(mean, path)
+    print(f"wrote {path}")
+    return path
+
+
+def _weights(name: str, photographs: int, changed: int, rendered_ones: int) -> np.ndarray:
+    """Probability of each sample for the net `name`, of stores joined in this order."""
+    parts = [(photographs, 1 - CHANGED_SHARE[name]), (changed, CHANGED_SHARE[name])]
+    share = SYNTHETIC_SHARE[name] if rendered_ones else 0.0
+    groups = [(n, (1 - share) * of) for n, of in parts] + [(rendered_ones, share)]
+    weights = np.concatenate([np.full(n, of / max(n, 1)) for n, of in groups])
     return weights / weights.sum()
 
 
 def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
     seed, synthetic = run.seed, run.synthetic
     t = targets()
-    store = samples.FaceStore.build(t, "train")
-    weights = None
+    store = samples.FaceStore.build(t.portraits("train"))
+    changed = samples.FaceStore.build(variants(t, "train", seed))
+    sizes = len(store.pictures), len(changed.pictures)
+    store = store.join(changed)
     if synthetic:
-        real = np.ones(len(store.pictures))
         store = store.join(rendered.stores(synthetic)[1])
-        weights = _mixed_weights(np.pad(real, (0, len(store.pictures) - len(real))), SYNTHETIC_SHARE["landmarks"])
-    held = samples.FaceStore.build(t, "validation")
+    weights = _weights("landmarks", *sizes, len(store.pictures) - sum(sizes))
+    held = samples.FaceStore.build(t.portraits("validation"))
     sources = scenes.SceneMaker(t, "train", seed).sources
     whole = all((MODELS / f"{name}.onnx").exists() for name in ("finder", "landmarks", "eyes"))
     miner = Pipeline(MODELS) if whole else None
-    faceless = samples.faceless_crops(1500, sources, seed, miner)
+    faceless = samples.faceless_crops(FACELESS, sources, seed, miner)
     side = LANDMARKS_HW[0]
 
     def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
@@ -100,12 +123,14 @@ def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
 def _eyes(fresh: nn.Module, run: Run) -> nn.Module:
     seed, synthetic = run.seed, run.synthetic
     t = targets()
-    store = samples.EyeStore.build(t, "train")
-    weights = None
+    store = samples.EyeStore.build(t.portraits("train"))
+    changed = samples.EyeStore.build(variants(t, "train", seed))
+    sizes = len(store.pictures), len(changed.pictures)
+    store = store.join(changed)
     if synthetic:
         store = store.join(rendered.stores(synthetic)[0])
-        weights = _mixed_weights(store.real, SYNTHETIC_SHARE["eyes"])
-    held = samples.EyeStore.build(t, "validation")
+    weights = _weights("eyes", *sizes, len(store.pictures) - sum(sizes))
+    held = samples.EyeStore.build(t.portraits("validation"))
 
     def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
         b = samples.eyes_batch(store, BATCH["eyes"], samples.Draw(seed, n), weights)

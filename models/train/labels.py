@@ -8,6 +8,7 @@ mean of label and prediction has less noise than either.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,16 @@ TEACHER_SHARE = 0.5
 
 
 @dataclass
+class Portrait:
+    """One face to learn from: gray picture, points (22, 2) and pupils (2, 2) in px, and what its pupils count (0..1)."""
+
+    gray: np.ndarray
+    points: np.ndarray
+    pupils: np.ndarray
+    seen: float = 1.0
+
+
+@dataclass
 class Targets:
     """Faces with `points` (n, 22, 2) as labelled, `mixed` likewise, `pupils` (n, 2, 2), the split."""
 
@@ -37,6 +48,14 @@ class Targets:
     mixed: np.ndarray
     pupils: np.ndarray
     split: dict[str, list[int]]
+
+    def portrait(self, i: int) -> Portrait:
+        """Photograph `i` as it is, with its mixed labels."""
+        return Portrait(self.faces[i].gray(), self.mixed[i], self.pupils[i])
+
+    def portraits(self, part: str) -> Iterator[Portrait]:
+        """The photographs of one part of the split."""
+        return (self.portrait(i) for i in self.split[part])
 
 
 def _normalise(points: np.ndarray, outer: np.ndarray, inner: np.ndarray, mirrored: bool) -> np.ndarray:

@@ -31,37 +31,62 @@ def masked_mean(x: Tensor, weight: Tensor) -> Tensor:
     return (x * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
+#: What it counts when two views of one face or eye are read differently, beside how far off each is.
+STEADY = 0.5
+
+
+def apart(off: Tensor) -> Tensor:
+    """How differently off (n / 2, k) the two views of each picture are; row `i` and row `i + n / 2` show the same.
+
+    Where a label is wrong, both views should be off alike: only the difference is unsteadiness.
+    """
+    half = len(off) // 2
+    return torch.sqrt(((off[:half] - off[half:]) ** 2).sum(-1) + 1e-6)
+
+
+def both(weight: Tensor) -> Tensor:
+    """The smaller weight of the two views."""
+    half = len(weight) // 2
+    return torch.minimum(weight[:half], weight[half:])
+
+
 def landmarks_loss(out: Tensor, points: Tensor, face: Tensor, side: int) -> tuple[Tensor, dict[str, float]]:
-    """Wing loss over the points (eyes count double), face logit, sigma."""
+    """Wing loss over the points (eyes count double), steadiness, face logit, sigma."""
     n, k = points.shape[:2]
-    d = distances(out[:, : 2 * k].view(n, k, 2), points)
+    off = out[:, : 2 * k].view(n, k, 2) - points
+    d = torch.sqrt((off**2).sum(-1) + 1e-6)
     weight = torch.ones(k)
     weight[:8] = 2.0
     inside = face[:, None] * weight
     fit = masked_mean(wing(d, 5.0, 0.5), inside)
+    steady = masked_mean(wing(apart(off), 5.0, 0.5), both(inside))
     error = d.mean(1) / side
     sigma = masked_mean(expected_error(out[:, 2 * k + 1], error), face)
     score = F.binary_cross_entropy_with_logits(out[:, 2 * k], face)
-    loss = fit + score + 0.2 * sigma
+    loss = fit + STEADY * steady + score + 0.2 * sigma
     return loss, {"px": masked_mean(d.mean(1), face).item(), "score": score.item()}
 
 
 def eyes_loss(out: Tensor, b: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Wing loss over the five points, openness, sigma, confidence."""
+    """Wing loss over the five points, steadiness, openness, sigma, confidence."""
     n = len(out)
-    d = distances(out[:, :10].view(n, 5, 2), b["points"])
+    off = out[:, :10].view(n, 5, 2) - b["points"]
+    d = torch.sqrt((off**2).sum(-1) + 1e-6)
     real_eye = 1 - b["stray"]
     weight = torch.stack([3.0 * b["pupil_weight"] * b["visible"], *([real_eye] * 4)], 1)
     fit = masked_mean(wing(d, 3.0, 0.3), weight)
+    unsteady = apart(off)
+    steady = masked_mean(wing(unsteady, 3.0, 0.3), both(weight))
     openness = F.binary_cross_entropy_with_logits(out[:, 10], b["openness"], reduction="none")
     openness = masked_mean(openness, real_eye)
     seen = b["pupil_weight"] * b["visible"]
     sigma = masked_mean(expected_error(out[:, 11], d[:, 0]), seen)
     good = seen * (d[:, 0].detach() < 3.0).float()
     confidence = F.binary_cross_entropy_with_logits(out[:, 12], good)
-    loss = fit + openness + 0.2 * sigma + 0.3 * confidence
+    loss = fit + STEADY * steady + openness + 0.2 * sigma + 0.3 * confidence
     return loss, {
         "pupil_px": masked_mean(d[:, 0], seen).item(),
+        "apart_px": masked_mean(unsteady[:, 0], both(seen)).item(),
         "corner_px": masked_mean(d[:, 1:3].mean(1), real_eye).item(),
         "openness": openness.item(),
         "confidence": confidence.item(),

@@ -57,10 +57,10 @@ KINDS = ["clean", "dark", "noisy", "side_lit", "small", "jpeg12", "rolled"]
 def nearest(pipeline: Pipeline, gray: np.ndarray, points: np.ndarray) -> Face | None:
     """The face that the chain finds at the labelled one, starting from the finder, or none."""
     centre, size, _ = face_frame(points)
-    for _, c, s, r in pipeline.find(gray):
+    for found, c, s, r in pipeline.find(gray):
         if np.linalg.norm(c - centre) < 0.35 * size:
             face = pipeline.follow(gray, c, s, r)
-            return face if face.score > 0.5 else None
+            return face if face.is_new_face(found) else None
     return None
 
 

@@ -14,6 +14,8 @@ from .points import COUNT, LEFT_INNER, LEFT_OUTER, RIGHT_INNER, RIGHT_OUTER, fac
 
 #: A detection counts above this score, a crop as a face above this.
 FINDER_SCORE, FACE_SCORE = 0.3, 0.5
+#: A new face must be expected to be seen better than this, in crop sides, or the finder be as sure of it as this.
+LARGEST_NEW_ERROR, SURE_FIND = 0.045, 0.7
 LANDMARK_PASSES, EYE_PASSES = 2, 2
 
 
@@ -36,6 +38,10 @@ class Face:
     score: float
     sigma: float
     eyes: tuple[Eye, Eye]
+
+    def is_new_face(self, found: float) -> bool:
+        """Whether the daemon would begin to track it, found by the finder with this score."""
+        return self.score > FACE_SCORE and (found >= SURE_FIND or self.sigma <= LARGEST_NEW_ERROR)
 
 
 def _sigmoid(x: float | np.ndarray) -> float | np.ndarray:
@@ -107,8 +113,8 @@ class Pipeline:
 
     def track(self, picture: np.ndarray) -> Face | None:
         """The best face of a picture, or none."""
-        for _, centre, size, roll in self.find(picture)[:3]:
+        for found, centre, size, roll in self.find(picture)[:3]:
             face = self.follow(picture, centre, size, roll)
-            if face.score > FACE_SCORE:
+            if face.is_new_face(found):
                 return face
         return None

@@ -28,6 +28,7 @@ SECONDS = 40
 LIMIT = 4.0
 #: Frames of a point that a calibration uses, as in the daemon.
 FRAMES_OF_A_POINT = 12
+LEAST_FRAMES = 6
 #: Nine points of a calibration, in parts of the screen.
 GRID = [(x, y) for x in (0.08, 0.5, 0.92) for y in (0.08, 0.5, 0.92)]
 SCREEN_MM = np.array([531.0, 299.0])
@@ -46,6 +47,10 @@ class Person:
     #: True gaze point in mm.
     gaze_mm: np.ndarray
 
+    def can_be_calibrated(self) -> bool:
+        """Fixations for nine points, and some to be asked for."""
+        return sum((self.fixation == n).sum() >= LEAST_FRAMES for n in np.unique(self.fixation)) >= 12
+
 
 def source(index: int) -> str:
     """The synthetic user number `index`: looking at points, some freely; distances, some pictures larger."""
@@ -58,20 +63,20 @@ def source(index: int) -> str:
     return "synthetic:" + parts
 
 
-def recorded(folder: Path, index: int, gazectl: Path) -> list[dict]:
-    """What the tracker sees of one person, one object a frame; makes the recording where it is missing."""
+def recorded(folder: Path, index: int, gazectl: Path) -> Path:
+    """The recording of one person; made where it is missing."""
     place = folder / str(FIRST_SEED + index)
     if not (place / "truth.csv").exists():
         words = [gazectl, "synthesize", place, "--seconds", str(SECONDS), "--source", source(index)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    seen = subprocess.run([gazectl, "track", place, "--json"], check=True, capture_output=True, text=True).stdout
-    return [json.loads(line) for line in seen.splitlines()]
+    return place
 
 
-def person(folder: Path, index: int, gazectl: Path) -> Person:
-    """One person's fixations."""
-    frames = recorded(folder, index, gazectl)
-    with (folder / str(FIRST_SEED + index) / "truth.csv").open() as file:
+def person(recording: Path, gazectl: Path) -> Person:
+    """What the tracker sees of one person's fixations."""
+    seen = subprocess.run([gazectl, "track", recording, "--json", "--models", manifest.MODELS], check=True, capture_output=True, text=True).stdout
+    frames = [json.loads(line) for line in seen.splitlines()]
+    with (recording / "truth.csv").open() as file:
         truths = list(csv.DictReader(file))
     rows: list[tuple] = []
     number, before = -1, None
@@ -87,7 +92,8 @@ def person(folder: Path, index: int, gazectl: Path) -> Person:
             continue
         eyes, features = np.array(frame["eyes_mm"]), frame["features"]
         geometric = np.array([features[16] + features[18], features[17] + features[19]]) / 2
-        appearance = np.frombuffer(bytes.fromhex(frame["appearance"]), np.int8) * (0.5 / 127)
+        # Fine and wide, half of each.
+        appearance = np.frombuffer(bytes.fromhex(frame["appearance"]), np.int8) * (0.5 / 127 * 0.5**0.5)
         rows.append((frame["basis"], appearance, (gaze - eyes[:2]) / eyes[2] - geometric, number, gaze))
     columns = [np.array(column) for column in zip(*rows)]
     return Person(*columns)
@@ -147,7 +153,7 @@ def learn(people: list[Person], rounds: int = 60, shrink: float = 2.0) -> Prior:
 
 def calibration(one: Person) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Frames of the nine fixations nearest to the grid, the point of each, and the frames of all other fixations."""
-    numbers = [n for n in np.unique(one.fixation) if (one.fixation == n).sum() >= 6]
+    numbers = [n for n in np.unique(one.fixation) if (one.fixation == n).sum() >= LEAST_FRAMES]
     centres = np.array([np.median(one.gaze_mm[one.fixation == n], 0) for n in numbers])
     chosen: list[int] = []
     for point in GRID:
@@ -270,8 +276,8 @@ def report(trials: list[Trial], scale: dict[str, float]) -> dict[str, list[float
 def run(folder: Path, gazectl: Path, count: int) -> None:
     """Records, learns, chooses, reports and writes."""
     with ThreadPoolExecutor(2) as pool:
-        people = list(pool.map(lambda index: person(folder, index, gazectl), range(count)))
-    people = [one for one in people if sum((one.fixation == n).sum() >= 6 for n in np.unique(one.fixation)) >= 12]
+        people = list(pool.map(lambda index: person(recorded(folder, index, gazectl), gazectl), range(count)))
+    people = [one for one in people if one.can_be_calibrated()]
     halves = [learn(people[half::2]) for half in (0, 1)]
     trials = [Trial.of(one, halves[1 - index % 2]) for index, one in enumerate(people)]
     scale = choose(trials)
@@ -279,6 +285,19 @@ def run(folder: Path, gazectl: Path, count: int) -> None:
     rows = report(trials, scale)
     prior = learn(people)
     write(prior, scale, len(people), rows)
+
+
+def shipped() -> tuple[Prior, dict[str, float]]:
+    """The prior that the daemon has, and its scales."""
+    text = json.loads((manifest.MODELS / "gaze_prior.json").read_text())
+    axes = text["axes"]
+    prior = Prior(
+        np.array(text["mean"]), np.array(text["sd"]), [np.array(a["weights"]) for a in axes],
+        [np.array(a["covariance"]) for a in axes], np.array([a["point_variance"] for a in axes]),
+        np.array([a["frame_variance"] for a in axes]),
+    )
+    own = {"appearance": text["appearance_variance"], "length": text["appearance_length"]}
+    return prior, {"linear": 1.0, "point": 1.0, "frame": 1.0, **own}
 
 
 def write(prior: Prior, scale: dict[str, float], people: int, rows: dict[str, list[float]]) -> None:

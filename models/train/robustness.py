@@ -1,8 +1,9 @@
-"""One factor at a time on the synthetic user: pupil errors by step, as numbers and as a plot."""
+"""One factor at a time on the synthetic user: pupil and gaze errors by step, as numbers and as a plot."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import prior
 from .export import MODELS
 from .pipeline import Pipeline
 from .synthetic import frames
@@ -27,16 +29,21 @@ FACTORS: dict[str, list[str]] = {
     "motion blur": [f"exposure_ms={v}" for v in (1, 10, 20, 33)],
     "glasses": ["glasses=no", "glasses=yes"],
     "skin": [f"skin={v}" for v in (1, 3, 5, 6)],
+    "frame rate": [f"fps={v}" for v in (5, 10, 30)],
     "eye colour": [f"eye_colour={v}" for v in ("dark", "brown", "green", "blue")],
 }
 SEEDS = (11, 23, 37)
+#: Pupils are measured in every so many frames.
+EVERY = 3
 OPEN = 0.6
+#: Frames a second of the recordings where the factor is another one, and their length: some twenty looks.
+RATE, SECONDS = 6, 45
 
 
-def _measure(pipeline: Pipeline, recordings: list[Path]) -> dict[str, float]:
+def _pupils(pipeline: Pipeline, recordings: list[Path]) -> dict[str, float]:
     errors, percent, total, tracked = [], [], 0, 0
     for recording in recordings:
-        for frame in frames(recording):
+        for frame in frames(recording, EVERY):
             total += 1
             face = pipeline.track(frame.gray)
             if face is None:
@@ -58,7 +65,18 @@ def _measure(pipeline: Pipeline, recordings: list[Path]) -> dict[str, float]:
     }
 
 
-def robustness(gazectl: Path, seconds: int, factors: list[str]) -> dict[str, Any]:
+def _gaze(gazectl: Path, recordings: list[Path]) -> dict[str, float]:
+    """Gaze error of nine-point calibrations made and used under the same condition; single frames, no smoothing."""
+    known, scales = prior.shipped()
+    errors = []
+    for recording in recordings:
+        one = prior.person(recording, gazectl)
+        if len(one.fixation) and one.can_be_calibrated():
+            errors.append(prior.Trial.of(one, known, 1).median_error_deg(scales))
+    return {"gaze_median_deg": round(float(np.mean(errors)), 2)} if errors else {}
+
+
+def robustness(gazectl: Path, factors: list[str]) -> dict[str, Any]:
     """Writes models/train/robustness.json and .png."""
     pipeline = Pipeline(MODELS)
     table: dict[str, Any] = {}
@@ -66,14 +84,15 @@ def robustness(gazectl: Path, seconds: int, factors: list[str]) -> dict[str, Any
         for factor in factors or list(FACTORS):
             table[factor] = {}
             for step in FACTORS[factor]:
-                made = []
-                for seed in SEEDS:
-                    out = Path(scratch) / f"{len(list(Path(scratch).iterdir()))}"
-                    subprocess.run([str(gazectl), "synthesize", str(out), "--seconds", str(seconds), "--source",
-                                    f"synthetic:seed={seed},fps=4,{step}"], check=True, capture_output=True)
-                    made.append(out)
-                table[factor][step] = _measure(pipeline, made)
+                made = [Path(scratch) / f"{factor}-{step}-{seed}" for seed in SEEDS]
+                for out, seed in zip(made, SEEDS):
+                    rate = "" if step.startswith("fps=") else f"fps={RATE},"
+                    subprocess.run([str(gazectl), "synthesize", str(out), "--seconds", str(SECONDS), "--source",
+                                    f"synthetic:seed={seed},behaviour=fixate,{rate}{step}"], check=True, capture_output=True)
+                table[factor][step] = _pupils(pipeline, made) | _gaze(gazectl, made)
                 print(f"{factor}: {step} {table[factor][step]}", flush=True)
+                for out in made:
+                    shutil.rmtree(out)
     path = MODELS / "train" / "robustness.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps(known | table, indent=2) + "\n")
@@ -98,6 +117,10 @@ def _plot(table: dict[str, Any], path: Path) -> None:
         axis.set_title(factor)
         axis.set_ylim(0, None)
         axis.set_ylabel("pupil error, % of eye")
+        gaze = axis.twinx()
+        gaze.plot(names, [s.get("gaze_median_deg", np.nan) for s in steps.values()], "s--", color="tab:orange")
+        gaze.set_ylim(0, None)
+        gaze.set_ylabel("gaze error, deg", color="tab:orange")
         for name, s in zip(names, steps.values()):
             if s["tracked_share"] < 0.99:
                 axis.annotate(f"{s['tracked_share']:.0%} tracked", (name, 0), fontsize=7, rotation=90)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from . import clutter, degrade, warp
 from .augment import Augment
-from .labels import EYE_INDEX, Targets, lid_gap
+from .labels import EYE_INDEX, Portrait, lid_gap
 from .nets import EYES_HW, LANDMARKS_HW
 from .pipeline import Pipeline
 from .points import MIRROR, face_frame
@@ -23,6 +24,8 @@ FACE_STORE_PX, FACE_STORE_SPAN = 176, 1.9
 EYE_STORE_HW, EYE_STORE_SCALE = (104, 128), 1.6
 #: A lid gap of this many eye widths counts as wide open.
 OPEN_GAP = 0.36
+#: An eye this many times narrower than the other is turned away too far to be read.
+TURNED_AWAY = 0.45
 #: Under this openness the teacher's pupil is not believed.
 BELIEVED_OPENNESS = 0.3
 
@@ -70,15 +73,15 @@ class FaceStore:
     points: np.ndarray
 
     @staticmethod
-    def build(targets: Targets, part: str) -> "FaceStore":
-        """Cuts the faces of one part of the split."""
+    def build(portraits: Iterable[Portrait]) -> "FaceStore":
+        """Cuts the faces out."""
         pictures, points = [], []
-        for i in targets.split[part]:
-            centre, size, roll = face_frame(targets.mixed[i])
+        for p in portraits:
+            centre, size, roll = face_frame(p.points)
             m = warp.frame_matrix(centre, size * FACE_STORE_SPAN, roll, FACE_STORE_PX)
-            pictures.append(warp.warp(targets.faces[i].gray(), m, (FACE_STORE_PX, FACE_STORE_PX)).round())
-            points.append(warp.apply(warp.invert(m), targets.mixed[i]))
-        return FaceStore(np.stack(pictures).astype(np.uint8), np.stack(points).astype(np.float32))
+            pictures.append(warp.warp(p.gray, m, (FACE_STORE_PX, FACE_STORE_PX)).round().astype(np.uint8))
+            points.append(warp.apply(warp.invert(m), p.points))
+        return FaceStore(np.stack(pictures), np.stack(points).astype(np.float32))
 
     def join(self, other: "FaceStore") -> "FaceStore":
         """Both, one after the other."""
@@ -100,17 +103,19 @@ class EyeStore:
     real: np.ndarray
 
     @staticmethod
-    def build(targets: Targets, part: str) -> "EyeStore":
-        """Cuts both eyes of each face of one part of the split."""
-        index = targets.split[part]
+    def build(portraits: Iterable[Portrait]) -> "EyeStore":
+        """Cuts both eyes of each face."""
         rows: list[tuple] = []
-        for eye in (0, 1):
-            openness = np.clip(lid_gap(targets.mixed[index], eye) / OPEN_GAP, 0, 1)
-            for k, i in enumerate(index):
-                outer, inner, upper, lower = targets.mixed[i][EYE_INDEX[eye]]
-                five = np.stack([targets.pupils[i, eye], inner, outer, upper, lower])
-                picture, points = cut_eye(targets.faces[i].gray(), five, eye == 1)
-                rows.append((picture, points, openness[k], float(openness[k] > BELIEVED_OPENNESS), 1.0))
+        for p in portraits:
+            width = [float(np.linalg.norm(p.points[i[0]] - p.points[i[1]])) for i in EYE_INDEX]
+            for eye in (0, 1):
+                if width[eye] < TURNED_AWAY * max(width):
+                    continue
+                outer, inner, upper, lower = p.points[EYE_INDEX[eye]]
+                openness = float(np.clip(lid_gap(p.points[None], eye)[0] / OPEN_GAP, 0, 1))
+                five = np.stack([p.pupils[eye], inner, outer, upper, lower])
+                picture, points = cut_eye(p.gray, five, eye == 1)
+                rows.append((picture, points, openness, p.seen * float(openness > BELIEVED_OPENNESS), 1.0))
         return EyeStore.of_rows(rows)
 
     @staticmethod
@@ -179,11 +184,14 @@ def faceless_crops(count: int, sources: list[np.ndarray], seed: int, pipeline: P
 
 def landmarks_batch(store: FaceStore, n: int, draw: Draw, faceless: np.ndarray,
                     weights: np.ndarray | None = None, spoil: bool = True) -> tuple[Tensor, Tensor, Tensor]:
-    """Crops, points in crop px and whether the crop holds a face to be tracked (1 or 0)."""
-    pick = draw.numpy.choice(len(store.pictures), n, p=weights)
+    """Crops, points in crop px and whether the crop holds a face to be tracked (1 or 0).
+
+    The second half of the batch shows the faces of the first once more, cut and spoilt in another way.
+    """
+    pick = np.tile(draw.numpy.choice(len(store.pictures), n // 2, p=weights), 2)
     made, moved = FACE_AUGMENT(store.pictures[pick], store.points[pick], draw.numpy)
     pictures, points = torch.from_numpy(made)[:, None].float(), torch.from_numpy(moved)
-    flip = draw.true(n, 0.5)
+    flip = draw.true(n // 2, 0.5).repeat(2)
     pictures = torch.where(flip.view(-1, 1, 1, 1), pictures.flip(3), pictures)
     mirrored = points[:, MIRROR].clone()
     mirrored[..., 0] = FACE_STORE_PX - 1 - mirrored[..., 0]
@@ -221,8 +229,11 @@ def shuffle_blocks(x: Tensor, draw: Draw) -> Tensor:
 
 
 def eyes_batch(store: EyeStore, n: int, draw: Draw, weights: np.ndarray | None = None, spoil: bool = True) -> dict[str, Tensor]:
-    """Patches `x`, `points` in patch px, `openness`, `pupil_weight`, `visible` (1 or 0)."""
-    pick = draw.numpy.choice(len(store.pictures), n, p=weights)
+    """Patches `x`, `points` in patch px, `openness`, `pupil_weight`, `visible` (1 or 0).
+
+    The second half of the batch shows the eyes of the first once more, cut and spoilt in another way.
+    """
+    pick = np.tile(draw.numpy.choice(len(store.pictures), n // 2, p=weights), 2)
     made, moved = EYE_AUGMENT(store.pictures[pick], store.points[pick], draw.numpy)
     pictures, points = torch.from_numpy(made)[:, None].float(), torch.from_numpy(moved)
     inner, outer = points[:, 1], points[:, 2]

@@ -124,3 +124,31 @@ def load(name: str) -> Labels:
         make_labels()
     z = np.load(path)
     return Labels(list(z["files"]), z["eyes"], z["spread"], z["views"])
+
+
+def meshes() -> tuple[np.ndarray, np.ndarray]:
+    """Meshes (n, 478, 3) of all faces in px, z away from the camera, NaN where none was found; the outline's indices."""
+    path = cache_root() / "teacher_mesh.npz"
+    if not path.exists():
+        _run_meshes(path)
+    z = np.load(path)
+    return z["mesh"].astype(np.float64), z["outline"]
+
+
+def _run_meshes(out: Path) -> None:
+    import mediapipe as mp
+
+    known = mp.solutions.face_mesh
+    mesh = known.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=3, min_detection_confidence=0.3)
+    rows = []
+    for face in faces68():
+        picture = cv2.imread(str(data_root() / "faces68" / face.file))
+        h, w = picture.shape[:2]
+        answer = mesh.process(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+        found = [np.array([(p.x * w - 0.5, p.y * h - 0.5, p.z * w) for p in m.landmark])
+                 for m in answer.multi_face_landmarks or []]
+        middle = face.points.mean(0)
+        found.sort(key=lambda m: float(np.linalg.norm(m[:, :2].mean(0) - middle)))
+        rows.append(found[0] if found else np.full((478, 3), np.nan))
+    rim = sorted({i for edge in known.FACEMESH_FACE_OVAL for i in edge})
+    np.savez(out, mesh=np.stack(rows).astype(np.float32), outline=np.array(rim))

@@ -8,7 +8,9 @@ by person (or photograph).
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from .data import cache_root
 from .export import MODELS, to_onnx
 from .labels import Targets, targets
 from .points import LEFT_INNER, LEFT_OUTER, RIGHT_INNER, RIGHT_OUTER
+from .synthetic import PUPIL_SHOWN, frames, recordings
 
 #: A crop is this many eye widths wide, upright, centred between the corners; twice as wide as high.
 CROP_PER_EYE = 1.7
@@ -34,20 +37,36 @@ def eye_crop(picture: np.ndarray, outer: np.ndarray, inner: np.ndarray, pupil: n
     return warp.warp(picture, m, HW) / 255.0, place
 
 
-def real_pairs(t: Targets) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str]]:
-    """Left and right crops, the pupil place averaged over the eyes, and whose picture it is (Helen)."""
+#: Left and right crops, the pupil place averaged over the eyes, and whose picture it is.
+Pairs = tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str]]
+
+
+def pairs(portraits: Iterable[tuple[str, np.ndarray, np.ndarray, np.ndarray]]) -> Pairs:
+    """Crops of (person, gray picture, 22 points, pupils)."""
     left, right, place, person = [], [], [], []
-    for i in sorted(t.split["train"] + t.split["validation"]):
-        gray, p = t.faces[i].gray(), t.mixed[i]
-        a = eye_crop(gray, p[LEFT_OUTER], p[LEFT_INNER], t.pupils[i, 0])
-        b = eye_crop(gray, p[RIGHT_OUTER], p[RIGHT_INNER], t.pupils[i, 1])
+    for name, gray, p, pupils in portraits:
+        a = eye_crop(gray, p[LEFT_OUTER], p[LEFT_INNER], pupils[0])
+        b = eye_crop(gray, p[RIGHT_OUTER], p[RIGHT_INNER], pupils[1])
         left.append(a[0])
         right.append(b[0])
         place.append((a[1] + b[1]) / 2)
-        person.append(t.faces[i].photograph)
-    tensors = (torch.from_numpy(np.stack(v).astype(np.float32)) for v in (left, right, place))
-    x, y, p = tensors
+        person.append(name)
+    x, y, p = (torch.from_numpy(np.stack(v).astype(np.float32)) for v in (left, right, place))
     return x[:, None], y[:, None], p, person
+
+
+def photographs(t: Targets) -> Pairs:
+    """Helen, nearly one picture a person."""
+    index = sorted(t.split["train"] + t.split["validation"])
+    return pairs((t.faces[i].photograph, t.faces[i].gray(), t.mixed[i], t.pupils[i]) for i in index)
+
+
+def rendered(folders: list[Path]) -> Pairs:
+    """Synthetic people, several frames of each: open eyes."""
+    return pairs(
+        (recording.name, frame.gray, frame.points, frame.pupils)
+        for recording in recordings(folders) for frame in frames(recording) if frame.openness.min() > PUPIL_SHOWN
+    )
 
 
 def train_as_article(left: torch.Tensor, right: torch.Tensor, place: torch.Tensor, index: np.ndarray, epochs: int,
@@ -94,16 +113,19 @@ def three_splits(left: torch.Tensor, right: torch.Tensor, place: torch.Tensor, p
     return result
 
 
-def run(epochs: int) -> None:
+def run(epochs: int, synthetic: list[Path]) -> None:
     """Trains on the real faces, exports the yardstick and writes its errors beside it."""
     torch.set_num_threads(1)
-    left, right, place, person = real_pairs(targets())
+    left, right, place, person = photographs(targets())
     folder = MODELS / "train" / "yardstick"
     folder.mkdir(exist_ok=True)
-    result = three_splits(left, right, place, person, epochs)
     net = train_as_article(left, right, place, np.arange(len(person)), epochs, 1)
     torch.save(net.state_dict(), cache_root() / "article.pt")
     to_onnx(net, {"left": (1, 1, *HW), "right": (1, 1, *HW)}, "xy", folder / "article_eyesnet.onnx")
-    report = {"pictures": len(person), "people": len(set(person)), "epochs": epochs, "error_sd_xy_parts_of_crop": result}
+    report: dict[str, Any] = {"epochs": epochs}
+    for name, made in (("photographs", (left, right, place, person)), ("rendered", rendered(synthetic) if synthetic else None)):
+        if made is not None:
+            report[name] = {"pictures": len(made[3]), "people": len(set(made[3])),
+                            "error_sd_xy_parts_of_crop": three_splits(*made, epochs)}
     (folder / "results.json").write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))

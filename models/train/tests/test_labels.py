@@ -11,7 +11,7 @@ import albumentations as A
 import numpy as np
 import torch
 
-from models.train import augment, points, samples, warp
+from models.train import augment, points, samples, variants, warp
 
 TOLERANCE_PX = 0.35
 
@@ -139,6 +139,27 @@ class Warps(unittest.TestCase):
         at[:, 0] = np.linspace(-1, 1, points.COUNT)
         at[points.LEFT_OUTER], at[points.RIGHT_OUTER] = (3, 0), (-3, 0)
         self.assertAlmostEqual(points.face_frame(at)[2], 0.0)
+
+
+class Turned(unittest.TestCase):
+    """A turned face carries its points along, and nearer parts move more."""
+
+    def test_points_stay_on_their_spots(self) -> None:
+        across, down = np.meshgrid(np.linspace(-1, 1, 11), np.linspace(-1, 1, 11))
+        inside = across**2 + down**2 <= 1.001
+        x, y = across[inside] * 60 + 110, down[inside] * 75 + 100
+        mesh = np.column_stack([x, y, 60 * (across[inside] ** 2 + down[inside] ** 2)])
+        rim = np.flatnonzero(across[inside] ** 2 + down[inside] ** 2 > 0.8)
+        at = np.array([[96.0, 92.0], [124.0, 92.0], [110.0, 100.0]])
+        picture = spots((200, 220), at)
+        for yaw, pitch in ((0.0, 0.0), (0.4, 0.0), (-0.4, 0.15), (0.0, -0.25)):
+            made, moved = variants.turn(picture, mesh, rim, yaw, pitch, at)
+            for p in moved:
+                self.assertLess(np.abs(centroid(made, p, 6) - p).max(), 0.6)
+            if yaw == 0 and pitch == 0:
+                np.testing.assert_allclose(moved, at + variants.PAD * 220, atol=1e-6)
+            if yaw > 0:
+                self.assertGreater(abs(moved[2, 0] - at[2, 0] - variants.PAD * 220), 5)
 
 
 if __name__ == "__main__":
