@@ -10,19 +10,22 @@ const ROWS: usize = 8;
 const CELL_PX: usize = 3;
 const FIRST_ROW_PX: usize = (PATCH_HEIGHT - ROWS * CELL_PX) / 2;
 const CELLS: usize = COLUMNS * ROWS;
-/// Numbers of one appearance: both eyes' cells.
-const LEN: usize = 2 * CELLS;
+/// Numbers of both eyes' cells, and of one appearance: the same cells normalised in two ways.
+const BOTH: usize = 2 * CELLS;
+const LEN: usize = 2 * BOTH;
 
-/// Both eyes as gray cells with the local brightness and contrast taken out, each eye's cells with mean zero and together
-/// of length 1/sqrt(2), so that two appearances are at most 2 apart.
+/// Both eyes as gray cells with the local brightness and contrast taken out, once of small surroundings (fine) and once of
+/// larger ones (wide), each eye's cells with mean zero and together of length 1/sqrt(2), so that two appearances are at
+/// most 2 apart in either.
 ///
 /// Local contrast normalisation (Jarrett et al., 2009) is what makes a calibration outlive a change of light: raw gray
-/// values do not.
+/// values do not. The smaller the surroundings the less a change of light matters, but the more of the eye's shape is lost
+/// with it; which is better depends on the person and the light, so the fit chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Appearance([i8; LEN]);
 
-/// A text that is no appearance: it must be 512 hexadecimal digits.
+/// A text that is no appearance: it must be 1024 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an eye's appearance must be {} hexadecimal digits", 2 * LEN)]
 pub struct AppearanceError;
@@ -33,6 +36,9 @@ impl Appearance {
 
     /// A cell's value of this much is stored as 127.
     const FULL: f32 = 0.5;
+    /// Standard deviation of the Gaussian that weighs the surroundings, in cells: as wide as the iris, and twice that.
+    const FINE: f32 = 1.33;
+    const WIDE: f32 = 2.5;
     /// Gray levels of local contrast below which a cell counts as flat: the noise of a good camera.
     const FLAT: f32 = 2.0;
 
@@ -40,8 +46,12 @@ impl Appearance {
     /// the form of a left eye.
     pub fn new(left: &[f32], right: &[f32]) -> Self {
         let mut values = [0; LEN];
-        for (patch, values) in [left, right].into_iter().zip(values.chunks_exact_mut(CELLS)) {
-            let cells = normalised(&cells(patch), Self::FLAT);
+        let eyes = [cells(left), cells(right)];
+        let ways = [Self::FINE, Self::WIDE]
+            .into_iter()
+            .flat_map(|sd| eyes.iter().map(move |cells| (cells, sd)));
+        for ((cells, sd), values) in ways.zip(values.chunks_exact_mut(CELLS)) {
+            let cells = normalised(cells, sd, Self::FLAT);
             let scale = 127.0 / Self::FULL;
             for (value, cell) in values.iter_mut().zip(cells) {
                 *value = (cell * scale).round().clamp(-127.0, 127.0) as i8;
@@ -50,19 +60,18 @@ impl Appearance {
         Self(values)
     }
 
-    /// Squared distance of two appearances, 0..=4: 0 alike, about 2 unrelated, 4 opposite.
-    pub fn distance_squared(&self, other: &Self) -> f64 {
-        let sum: i32 = self
-            .0
-            .iter()
-            .zip(&other.0)
-            .map(|(a, b)| {
+    /// Squared distance of two appearances, fine and wide, each 0..=4: 0 alike, about 2 unrelated, 4 opposite.
+    pub fn distances_squared(&self, other: &Self) -> [f64; 2] {
+        let unit = f64::from(Self::FULL) / 127.0;
+        [0, 1].map(|way| {
+            let part = way * BOTH..(way + 1) * BOTH;
+            let pairs = self.0[part.clone()].iter().zip(&other.0[part]);
+            let squares = pairs.map(|(a, b)| {
                 let difference = i32::from(*a) - i32::from(*b);
                 difference * difference
-            })
-            .sum();
-        let unit = f64::from(Self::FULL) / 127.0;
-        f64::from(sum) * unit * unit
+            });
+            f64::from(squares.sum::<i32>()) * unit * unit
+        })
     }
 }
 
@@ -115,10 +124,11 @@ fn cells(patch: &[f32]) -> [f32; CELLS] {
 }
 
 /// Takes out the local mean and standard deviation, then the whole mean and length.
-fn normalised(cells: &[f32; CELLS], flat: f32) -> [f32; CELLS] {
-    let local_mean = blurred(cells);
+fn normalised(cells: &[f32; CELLS], sd: f32, flat: f32) -> [f32; CELLS] {
+    let kernel = Kernel::new(sd);
+    let local_mean = kernel.blurred(cells);
     let mut values: [f32; CELLS] = std::array::from_fn(|index| cells[index] - local_mean[index]);
-    let local_variance = blurred(&values.map(|value| value * value));
+    let local_variance = kernel.blurred(&values.map(|value| value * value));
     for (value, variance) in values.iter_mut().zip(local_variance) {
         *value /= variance.max(0.0).sqrt() + flat;
     }
@@ -128,25 +138,34 @@ fn normalised(cells: &[f32; CELLS], flat: f32) -> [f32; CELLS] {
     values.map(|value| (value - mean) * scale)
 }
 
-/// A Gaussian of 1.33 cells, as wide as the iris, from the middle outwards: exp(-k²/(2·1.33²)), normalised. The border is
-/// replicated.
-const KERNEL: [f32; 5] = [0.300_1, 0.226_2, 0.096_9, 0.023_6, 0.003_3];
+/// The weights of a Gaussian from the middle outwards, to three standard deviations of the wider one.
+struct Kernel([f32; 8]);
 
-fn blurred(cells: &[f32; CELLS]) -> [f32; CELLS] {
-    let along = |from: &[f32; CELLS], length: usize, place: &dyn Fn(usize, usize) -> usize| {
-        let mut to = [0.0; CELLS];
-        for line in 0..CELLS / length {
-            for at in 0..length {
-                let tap =
-                    |k: usize| from[place(line, at.saturating_sub(k))] + from[place(line, (at + k).min(length - 1))];
-                let sides: f32 = (1..KERNEL.len()).map(|k| KERNEL[k] * tap(k)).sum();
-                to[place(line, at)] = KERNEL[0] * from[place(line, at)] + sides;
+impl Kernel {
+    fn new(sd: f32) -> Self {
+        let weights: [f32; 8] = std::array::from_fn(|k| (-0.5 * (k as f32 / sd).powi(2)).exp());
+        let sum = 2.0 * weights.iter().sum::<f32>() - weights[0];
+        Self(weights.map(|weight| weight / sum))
+    }
+
+    /// Rows, then columns; the border is replicated.
+    fn blurred(&self, cells: &[f32; CELLS]) -> [f32; CELLS] {
+        let along = |from: &[f32; CELLS], length: usize, place: &dyn Fn(usize, usize) -> usize| {
+            let mut to = [0.0; CELLS];
+            for line in 0..CELLS / length {
+                for at in 0..length {
+                    let pair = |k: usize| {
+                        from[place(line, at.saturating_sub(k))] + from[place(line, (at + k).min(length - 1))]
+                    };
+                    let sides: f32 = (1..self.0.len()).map(|k| self.0[k] * pair(k)).sum();
+                    to[place(line, at)] = self.0[0] * from[place(line, at)] + sides;
+                }
             }
-        }
-        to
-    };
-    let rows = along(cells, COLUMNS, &|line, at| line * COLUMNS + at);
-    along(&rows, ROWS, &|line, at| at * COLUMNS + line)
+            to
+        };
+        let rows = along(cells, COLUMNS, &|line, at| line * COLUMNS + at);
+        along(&rows, ROWS, &|line, at| at * COLUMNS + line)
+    }
 }
 
 #[cfg(test)]
@@ -173,18 +192,22 @@ mod tests {
     #[test]
     fn light_changes_it_less_than_the_gaze_does() {
         let straight = both(23.5, 120.0, 40.0, 0.0);
-        let elsewhere = both(26.5, 120.0, 40.0, 0.0).distance_squared(&straight);
+        let elsewhere = both(26.5, 120.0, 40.0, 0.0).distances_squared(&straight);
         for (brightness, contrast, slope) in [(200.0, 40.0, 0.0), (60.0, 25.0, 0.0), (120.0, 40.0, 1.5)] {
-            let in_other_light = both(23.5, brightness, contrast, slope).distance_squared(&straight);
-            assert!(in_other_light < 0.5 * elsewhere, "{in_other_light} beside {elsewhere}");
+            let in_other_light = both(23.5, brightness, contrast, slope).distances_squared(&straight);
+            for (light, gaze) in in_other_light.iter().zip(&elsewhere) {
+                assert!(*light < 0.5 * gaze, "{in_other_light:?} beside {elsewhere:?}");
+            }
         }
     }
 
     #[test]
     fn eyes_that_moved_further_look_further_apart() {
-        let from = |x: f32| both(x, 120.0, 40.0, 0.0).distance_squared(&both(20.0, 120.0, 40.0, 0.0));
-        assert!(from(20.0) < from(21.0) && from(21.0) < from(23.0) && from(23.0) < from(27.0));
-        assert!(from(27.0) > 0.1, "{}", from(27.0));
+        for way in 0..2 {
+            let from = |x: f32| both(x, 120.0, 40.0, 0.0).distances_squared(&both(20.0, 120.0, 40.0, 0.0))[way];
+            assert!(from(20.0) < from(21.0) && from(21.0) < from(23.0) && from(23.0) < from(27.0));
+            assert!(from(27.0) > 0.1, "{}", from(27.0));
+        }
     }
 
     #[test]
@@ -203,7 +226,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_refused(text in ".{0,600}") {
+        fn other_texts_are_refused(text in ".{0,1200}") {
             let fits = text.len() == 2 * LEN && text.bytes().all(|byte| byte.is_ascii_hexdigit());
             prop_assert_eq!(Appearance::try_from(text).is_ok(), fits);
         }

@@ -5,6 +5,7 @@
 //! only towards the median of many, never far from where a person put it, and not at all where it contradicts the gaze.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::gathering::{angle, median};
 use super::{Features, Mapping};
@@ -84,6 +85,8 @@ fn towards(from: VisualAngle, to: VisualAngle, share: f64, longest_deg: f64) -> 
     )
 }
 
+/// The eye usually arrives within this time before a click, and looks on until it is made.
+pub const BEFORE_CLICK: Duration = Duration::from_millis(300);
 /// The gaze before a click must be seen in so many frames, and half of them must lie so near to their middle: else the eye
 /// was still on its way.
 const LEAST_FRAMES: usize = 3;

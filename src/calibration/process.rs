@@ -36,6 +36,8 @@ pub struct Scales {
     appearance: f64,
     /// Of its length.
     length: f64,
+    /// Share of the fine way to look at the eyes in how far apart they look, 0..=1; the wide one has the rest.
+    fine: f64,
     /// Of both variances of the noise.
     noise: f64,
 }
@@ -48,20 +50,24 @@ impl Scales {
         linear: 1.0,
         appearance: 1.0,
         length: 1.0,
+        fine: 0.5,
         noise: 1.0,
     };
     /// Every scale with its candidates.
-    const CANDIDATES: [(Scale, &'static [f64]); 4] = [
+    const CANDIDATES: [(Scale, &'static [f64]); 5] = [
         (|scales| &mut scales.linear, &[1.0, 3.0, 9.0]),
         (|scales| &mut scales.appearance, &[1.0, 5.0, 25.0]),
         (|scales| &mut scales.length, &[0.25, 0.5, 1.0]),
+        (|scales| &mut scales.fine, &[0.0, 0.5, 1.0]),
         (|scales| &mut scales.noise, &[0.3, 1.0, 3.0, 9.0]),
     ];
 
-    /// Minus the logarithm of how probable the scales are beforehand: factors of 3, 5, 2 and 3 are ordinary ones.
+    /// Minus the logarithm of how probable the scales are beforehand: factors of 3, 5, 2 and 3 are ordinary ones,
+    /// and so is a share that is half more or less.
     fn surprise(&self) -> f64 {
         let of = |scale: f64, ordinary: f64| 0.5 * (scale.ln() / ordinary.ln()).powi(2);
-        of(self.linear, 3.0) + of(self.appearance, 5.0) + of(self.length, 2.0) + of(self.noise, 3.0)
+        let share = 0.5 * ((self.fine - Self::LIKE_OTHERS.fine) / 0.5).powi(2);
+        of(self.linear, 3.0) + of(self.appearance, 5.0) + of(self.length, 2.0) + share + of(self.noise, 3.0)
     }
 }
 
@@ -94,8 +100,8 @@ struct Problem<'p> {
     wanted: &'p [Vector2<f64>],
     /// The calibration point that each frame belongs to.
     points: &'p [usize],
-    /// Squared distances of the appearances.
-    distances: DMatrix<f64>,
+    /// Squared distances of the appearances, fine and wide.
+    distances: [DMatrix<f64>; 2],
     /// How much each frame is believed, 0..1.
     trust: Vec<f64>,
 }
@@ -147,7 +153,7 @@ impl Process {
             self.inputs.len(),
             self.inputs
                 .iter()
-                .map(|known| self.alike(known.appearance.distance_squared(&input.appearance))),
+                .map(|known| self.alike(&known.appearance, &input.appearance)),
         );
         let mut mean = Vector2::zeros();
         let mut variance = 0.0;
@@ -169,7 +175,9 @@ impl Process {
         (mean, variance.sqrt())
     }
 
-    fn alike(&self, distance_squared: f64) -> f64 {
+    fn alike(&self, a: &Appearance, b: &Appearance) -> f64 {
+        let [fine, wide] = a.distances_squared(b);
+        let distance_squared = self.scales.fine * fine + (1.0 - self.scales.fine) * wide;
         self.appearance_variance * (-distance_squared * self.appearance_rate).exp()
     }
 }
@@ -177,12 +185,14 @@ impl Process {
 impl<'p> Problem<'p> {
     fn new(features: &[&Features], wanted: &'p [Vector2<f64>], points: &'p [usize], prior: &'p Prior) -> Self {
         let inputs: Vec<Input> = features.iter().map(|features| Input::new(features, prior)).collect();
-        let mut distances = DMatrix::zeros(inputs.len(), inputs.len());
+        let mut distances = [(); 2].map(|()| DMatrix::zeros(inputs.len(), inputs.len()));
         for row in 0..inputs.len() {
             for column in 0..row {
-                let distance = inputs[row].appearance.distance_squared(&inputs[column].appearance);
-                distances[(row, column)] = distance;
-                distances[(column, row)] = distance;
+                let between = inputs[row].appearance.distances_squared(&inputs[column].appearance);
+                for (distances, distance) in distances.iter_mut().zip(between) {
+                    distances[(row, column)] = distance;
+                    distances[(column, row)] = distance;
+                }
             }
         }
         Self {
@@ -199,7 +209,12 @@ impl<'p> Problem<'p> {
         let length = self.prior.appearance_length * scales.length;
         let appearance_variance = self.prior.appearance_variance * scales.appearance;
         let appearance_rate = 0.5 / (length * length);
-        let [x, y] = [0, 1].map(|index| self.solve_axis(index, scales, appearance_variance, appearance_rate));
+        let [fine, wide] = &self.distances;
+        let alike = fine.zip_map(wide, |fine, wide| {
+            let distance_squared = scales.fine * fine + (1.0 - scales.fine) * wide;
+            appearance_variance * (-distance_squared * appearance_rate).exp()
+        });
+        let [x, y] = [0, 1].map(|index| self.solve_axis(index, scales, &alike));
         Some(Process {
             inputs: self.inputs.clone(),
             scales,
@@ -209,14 +224,13 @@ impl<'p> Problem<'p> {
         })
     }
 
-    fn solve_axis(&self, index: usize, scales: Scales, appearance_variance: f64, appearance_rate: f64) -> Option<Axis> {
+    fn solve_axis(&self, index: usize, scales: Scales, alike: &DMatrix<f64>) -> Option<Axis> {
         let prior = &self.prior.axes[index];
         let covariance = Covariance::from(prior.covariance) * scales.linear;
         let (of_point, of_frame) = (prior.point_variance * scales.noise, prior.frame_variance * scales.noise);
         let mean = Basis::from(prior.weights);
         let turned: Vec<Basis> = self.inputs.iter().map(|input| covariance * input.basis).collect();
         let matrix = DMatrix::from_fn(self.inputs.len(), self.inputs.len(), |row, column| {
-            let alike = appearance_variance * (-self.distances[(row, column)] * appearance_rate).exp();
             let shared = if self.points[row] == self.points[column] {
                 of_point
             } else {
@@ -224,7 +238,7 @@ impl<'p> Problem<'p> {
             };
             let own = if row == column { of_frame } else { 0.0 };
             let doubt = (self.trust[row] * self.trust[column]).sqrt();
-            turned[row].dot(&self.inputs[column].basis) + alike + (shared + own) / doubt
+            turned[row].dot(&self.inputs[column].basis) + alike[(row, column)] + (shared + own) / doubt
         });
         let difference = DVector::from_fn(self.inputs.len(), |row, _| {
             self.wanted[row][index] - mean.dot(&self.inputs[row].basis)

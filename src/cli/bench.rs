@@ -14,6 +14,7 @@ use tract_onnx::prelude::*;
 
 use super::Output;
 use crate::bus::record::Record;
+use crate::calibration::gathering::Gathering;
 use crate::calibration::{Fit, Mapping, Sample};
 use crate::capture::decode;
 use crate::clock::{Timestamp, TimestampSource};
@@ -30,6 +31,8 @@ use crate::tracking::{Seen, Tracking};
 
 /// The net of the article that EyesNet is named after, in its own architecture: measured beside ours, never used.
 const ARTICLE_EYESNET: &[u8] = include_bytes!("../../models/train/yardstick/article_eyesnet.onnx");
+/// How often a whole calibration is fitted: it takes as long as hundreds of frames.
+const FITS: usize = 10;
 /// Distance of the forecast's target from the frame, the bus's default.
 const HORIZON_S: f64 = 0.05;
 
@@ -98,7 +101,16 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         Ok(())
     })?;
 
-    let mapping = mapping(&user, &frames, &weights)?;
+    let samples = samples(&user, &frames, &weights)?;
+    let many = twenty_points(&samples);
+    bench.rounds = FITS;
+    bench.stage("fit_20_points", |_| {
+        std::hint::black_box(Gathering::of_samples(&many).fit(&user.setup())?);
+        Ok(())
+    })?;
+    bench.rounds = args.rounds as usize;
+
+    let mapping = Mapping::Fitted(Box::new(Fit::new(&samples, &user.setup())?));
     let mut pipeline = Pipeline::new(&weights, user.setup(), false, Method::default(), mapping)?;
     for frame in &frames {
         pipeline.step(frame)?;
@@ -203,20 +215,34 @@ fn faces(image: &GrayImage, weights: &Weights) -> anyhow::Result<Face> {
         .context("the nets find no face in the synthetic user's picture: they are damaged or of another version")
 }
 
-/// A calibration of this very user, so that the timed frames take the way of a calibrated person.
-fn mapping(user: &SyntheticUser, frames: &[Frame], weights: &Weights) -> anyhow::Result<Mapping> {
+/// What a calibration of this very user would be made from, so that the timed frames take the way of a calibrated person.
+fn samples(user: &SyntheticUser, frames: &[Frame], weights: &Weights) -> anyhow::Result<Vec<Sample>> {
     let mut tracking = Tracking::new(weights, false)?;
-    let setup = user.setup();
     let mut samples = Vec::new();
     for frame in frames {
-        if let Seen::Gaze(sighting) = tracking.see(frame, &setup)? {
+        if let Seen::Gaze(sighting) = tracking.see(frame, &user.setup())? {
             samples.push(Sample {
                 target: user.truth_at(frame.captured).gaze,
                 features: sighting.features,
             });
         }
     }
-    Ok(Mapping::Fitted(Box::new(Fit::new(&samples, &setup)?)))
+    anyhow::ensure!(
+        !samples.is_empty(),
+        "the nets see no eyes in the synthetic user's pictures"
+    );
+    Ok(samples)
+}
+
+/// As many samples as a calibration of twenty points gathers, out of fewer: each stands for a dozen frames of one look.
+fn twenty_points(samples: &[Sample]) -> Vec<Sample> {
+    let spread = samples.iter().step_by(samples.len().div_ceil(20)).cycle().take(20);
+    let points = spread.enumerate().map(|(number, sample)| Sample {
+        // No two points at one place.
+        target: ScreenPoint::new(sample.target.x + 1e-4 * number as f64, sample.target.y),
+        ..*sample
+    });
+    points.flat_map(|point| std::iter::repeat_n(point, 12)).collect()
 }
 
 /// The article's net with its two inputs, one an eye.

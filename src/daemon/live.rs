@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::arrangement::{Desk, Place};
 use super::desktop::plugged_in;
 use super::view::View;
-use crate::calibration::drift::{Drift, wanted_by_click};
+use crate::calibration::drift::{BEFORE_CLICK, Drift, wanted_by_click};
 use crate::calibration::gathering::{drift, gather};
 use crate::calibration::profile::{Profile, ProfileError, Profiles};
 use crate::calibration::{Features, Mapping};
@@ -71,8 +71,6 @@ impl Live {
     const REMEMBERED: usize = 600;
     /// The eye rests on a point for at least so long before and after a person says so.
     const AROUND: Duration = Duration::from_millis(400);
-    /// How long before a click the eye may be expected on it.
-    const BEFORE_CLICK: Duration = Duration::from_millis(300);
     /// What is further off is no drift of a map but a wrong one, or somebody who looked elsewhere.
     const LARGEST_DRIFT_DEG: f64 = 15.0;
 
@@ -268,7 +266,7 @@ impl Live {
                 "learning from clicks is off; profile.learn_from_clicks in the configuration turns it on".into(),
             );
         }
-        let frames = self.glimpses(when - Self::BEFORE_CLICK, when);
+        let frames = self.glimpses(when - BEFORE_CLICK, when);
         let seen: Vec<Features> = frames
             .filter_map(|glimpse| glimpse.as_ref().ok().copied())
             .filter(Features::is_finite)

@@ -30,6 +30,8 @@ pub struct Face {
     pub head: Head,
     /// That this is a face whose landmarks are right, 0..1.
     pub confidence: f32,
+    /// How far off the net expects the landmarks to be on average, in parts of the face's size.
+    pub expected_error: f32,
 }
 
 /// Finds and follows the nearest face.
@@ -42,6 +44,11 @@ pub struct FaceTracker {
 impl FaceTracker {
     /// The landmark net's face probability below which there is no face in its crop.
     const LEAST_CONFIDENCE: f32 = 0.5;
+    /// A new face must be expected to be seen better than this, or the finder must be as sure of it as this: one of them
+    /// doubts nearly every pattern that only resembles a face. Of 1,500 drawn pictures without a face that leaves 0.9 %
+    /// instead of 3 %, and of 500 clean and spoilt photographs all.
+    const LARGEST_NEW_ERROR: f32 = 0.045;
+    const SURE_FIND: f32 = 0.7;
 
     pub fn new(weights: &Weights) -> Result<Self, FaceError> {
         Ok(Self {
@@ -72,14 +79,16 @@ impl FaceTracker {
     }
 
     fn find(&mut self, image: &GrayImage) -> Result<Option<Face>, FaceError> {
-        for Candidate { frame, .. } in self.finder.find(image)? {
+        for Candidate { frame, score } in self.finder.find(image)? {
             // A found square is rough: the first pass centres the crop, the second places the landmarks.
             let Some(rough) = self.landmarks.locate(image, *frame)? else {
                 continue;
             };
-            let face = self.landmarks.locate(image, rough.landmarks.frame())?.filter(is_face);
-            if face.is_some() {
-                return Ok(face);
+            let face = self.landmarks.locate(image, rough.landmarks.frame())?;
+            let sure = *score >= Self::SURE_FIND;
+            let new = face.filter(|face| is_face(face) && (sure || face.expected_error <= Self::LARGEST_NEW_ERROR));
+            if new.is_some() {
+                return Ok(new);
             }
         }
         Ok(None)
@@ -122,11 +131,13 @@ impl LandmarkNet {
             *point = picture_from_crop.apply(PointPx::new(xy[0], xy[1]));
         }
         let confidence = 1.0 / (1.0 + (-answer[2 * COUNT]).exp());
+        let expected_error = answer[2 * COUNT + 1].exp();
         let landmarks = Landmarks(points);
         Ok(Head::fit(&landmarks).map(|head| Face {
             landmarks,
             head,
             confidence,
+            expected_error,
         }))
     }
 }

@@ -43,6 +43,7 @@ pub(crate) struct HeadMotion {
     sway: [Wander; 3],
     turn: [Wander; 3],
     follow: f64,
+    slide_mm_per_s: f64,
 }
 
 impl HeadMotion {
@@ -63,6 +64,7 @@ impl HeadMotion {
             sway,
             turn,
             follow: parameters.head_follow,
+            slide_mm_per_s: parameters.slide_mm_per_minute / 60.0,
         }
     }
 
@@ -74,7 +76,7 @@ impl HeadMotion {
             yaw_rad: self.mean.yaw_rad + self.turn[0].at(time_s) - (self.follow * target.x_deg).to_radians(),
             pitch_rad: self.mean.pitch_rad + self.turn[1].at(time_s) - (0.6 * self.follow * target.y_deg).to_radians(),
             roll_rad: self.mean.roll_rad + self.turn[2].at(time_s),
-            position_mm: [at(0), at(1), at(2).max(120.0)],
+            position_mm: [at(0), at(1) + self.slide_mm_per_s * time_s, at(2).max(120.0)],
         }
     }
 }
@@ -123,5 +125,14 @@ mod tests {
                 assert!((rms / parameters.head_sway_mm - 1.0).abs() < 0.15, "seed {seed}: {rms}");
             }
         }
+    }
+
+    #[test]
+    fn somebody_who_slides_down_sinks_in_the_picture() {
+        let parameters: Parameters = "slide_mm_per_minute=6,head_sway_mm=0".parse().expect("known keys");
+        let motion = HeadMotion::new(&parameters);
+        let [before, after] = [0.0, 600.0].map(|time_s| motion.pose(time_s, VisualAngle::default()).position_mm);
+        assert!((after[1] - before[1] - 60.0).abs() < 1e-9, "{before:?} {after:?}");
+        assert_eq!([after[0], after[2]], [before[0], before[2]]);
     }
 }

@@ -46,6 +46,8 @@ pub struct Parameters {
     pub head_y_mm: f64,
     /// RMS of the head's sway along each of picture-right and away; down it is 0.6 of that.
     pub head_sway_mm: f64,
+    /// Speed at which the head sinks, as of somebody who slides down in the chair; from the user's epoch on.
+    pub slide_mm_per_minute: f64,
     pub head_yaw_deg: f64,
     pub head_pitch_deg: f64,
     pub head_roll_deg: f64,
@@ -144,6 +146,7 @@ const KEYS: &[Key] = &[
     key("head_x_mm", Kind::Number(-1000.0, 1000.0, |p| &mut p.head_x_mm), DRAWN, "head right of the camera's axis in the picture"),
     key("head_y_mm", Kind::Number(-1000.0, 1000.0, |p| &mut p.head_y_mm), DRAWN, "head below the camera's axis"),
     key("head_sway_mm", Kind::Number(0.0, 60.0, |p| &mut p.head_sway_mm), DRAWN, "RMS sway sideways and in depth"),
+    key("slide_mm_per_minute", Kind::Number(-100.0, 100.0, |p| &mut p.slide_mm_per_minute), "0", "how fast the head sinks"),
     key("head_yaw_deg", Kind::Number(-60.0, 60.0, |p| &mut p.head_yaw_deg), DRAWN, "mean turn towards the picture's right"),
     key("head_pitch_deg", Kind::Number(-45.0, 45.0, |p| &mut p.head_pitch_deg), DRAWN, "mean turn up"),
     key("head_roll_deg", Kind::Number(-45.0, 45.0, |p| &mut p.head_roll_deg), DRAWN, "mean tilt clockwise in the picture"),
@@ -223,6 +226,7 @@ impl Parameters {
             head_x_mm: draws.between(-35.0, 35.0),
             head_y_mm: draws.between(-10.0, 30.0),
             head_sway_mm: draws.between(5.5, 8.0),
+            slide_mm_per_minute: 0.0,
             head_yaw_deg: draws.between(-6.0, 6.0),
             head_pitch_deg: draws.between(-13.0, -2.0),
             head_roll_deg: draws.between(-4.0, 4.0),
