@@ -37,7 +37,24 @@ pub enum WeightsError {
 #[derive(Debug, Deserialize)]
 struct Manifest {
     nets: std::collections::BTreeMap<String, Entry>,
+    prior: Option<Entry>,
 }
+
+impl Manifest {
+    fn entry<'m>(&'m self, net: &'static str, path: &Path) -> Result<&'m Entry, WeightsError> {
+        let entry = match net {
+            PRIOR => self.prior.as_ref(),
+            _ => self.nets.get(net),
+        };
+        entry.ok_or_else(|| WeightsError::Missing {
+            path: path.to_owned(),
+            net,
+        })
+    }
+}
+
+/// The manifest's section on what is known of a person before calibration.
+const PRIOR: &str = "prior";
 
 #[derive(Debug, Deserialize)]
 struct Entry {
@@ -85,24 +102,28 @@ impl Weights {
         Net::from_onnx(name, &bytes, input, output_len)
     }
 
-    /// A short version string of all weights together: the first digits of their manifest's SHA-256. Calibration profiles
-    /// are bound to it.
+    /// A short version string of what gives a calibration's numbers their meaning: the first digits of the SHA-256 of the
+    /// SHA-256s of the nets that features come from, landmarks and eyes, and of the prior that the correction starts from.
+    /// Calibration profiles are bound to it. The other nets may change: a finder only says where to look, and a forecast
+    /// begins where calibration ends.
     pub fn version(&self) -> Result<String, WeightsError> {
-        Ok(hex(&Sha256::digest(self.manifest_text()?.as_bytes()))[..12].to_owned())
+        let (manifest, path) = (self.manifest()?, self.manifest_path());
+        let prior = Self::BuiltIn.manifest()?;
+        let mut digest = Sha256::new();
+        for entry in [
+            manifest.entry(NetName::Landmarks.as_str(), &path)?,
+            manifest.entry(NetName::Eyes.as_str(), &path)?,
+            prior.entry(PRIOR, &Self::BuiltIn.manifest_path())?,
+        ] {
+            digest.update(entry.sha256.to_ascii_lowercase());
+        }
+        Ok(hex(&digest.finalize())[..12].to_owned())
     }
 
     fn bytes(&self, name: NetName) -> Result<Cow<'static, [u8]>, WeightsError> {
         let path = self.manifest_path();
-        let manifest: Manifest = toml::from_str(&self.manifest_text()?).map_err(|error| WeightsError::Manifest {
-            path: path.clone(),
-            message: error.to_string(),
-        })?;
-        let Some(entry) = manifest.nets.get(name.as_str()) else {
-            return Err(WeightsError::Missing {
-                path,
-                net: name.as_str(),
-            });
-        };
+        let manifest = self.manifest()?;
+        let entry = manifest.entry(name.as_str(), &path)?;
         let bytes = match self {
             Self::BuiltIn => Cow::Borrowed(built_in(name)),
             Self::Folder(folder) => Cow::Owned(read(&folder.join(&entry.file))?),
@@ -118,6 +139,13 @@ impl Weights {
             });
         }
         Ok(bytes)
+    }
+
+    fn manifest(&self) -> Result<Manifest, WeightsError> {
+        toml::from_str(&self.manifest_text()?).map_err(|error| WeightsError::Manifest {
+            path: self.manifest_path(),
+            message: error.to_string(),
+        })
     }
 
     fn manifest_path(&self) -> PathBuf {
@@ -291,9 +319,34 @@ mod tests {
 
     #[test]
     fn the_manifest_and_so_the_version_covers_the_prior_of_calibration() {
-        let manifest = Weights::BuiltIn.manifest_text().expect("the built-in manifest");
+        let manifest = Weights::BuiltIn.manifest().expect("the built-in manifest");
         let digest = hex(&Sha256::digest(include_bytes!("../models/gaze_prior.json")));
-        assert!(manifest.contains(&digest), "run `python -m models.train prior`");
+        let prior = manifest.prior.expect("a prior");
+        assert_eq!(prior.sha256, digest, "run `python -m models.train prior`");
+    }
+
+    #[test]
+    fn only_what_makes_features_makes_another_version() {
+        let version = |weights: &Weights| weights.version().expect("a version");
+        let with_other = |net: &str| {
+            let (_folder, weights) = changed(|folder| {
+                let path = folder.join("manifest.toml");
+                let text = std::fs::read_to_string(&path).expect("a manifest");
+                let (before, section) = text.split_once(&format!("[nets.{net}]")).expect("a section");
+                let section = section.replacen("sha256 = \"", "sha256 = \"0", 1);
+                std::fs::write(&path, format!("{before}[nets.{net}]{section}")).expect("writes");
+            });
+            version(&weights)
+        };
+        let built_in = version(&Weights::BuiltIn);
+        assert_eq!(built_in.len(), 12);
+        for net in ["landmarks", "eyes"] {
+            assert_ne!(with_other(net), built_in, "{net}");
+        }
+        assert_ne!(with_other("landmarks"), with_other("eyes"));
+        for net in ["finder", "forecast"] {
+            assert_eq!(with_other(net), built_in, "{net}");
+        }
     }
 
     #[test]

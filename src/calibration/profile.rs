@@ -51,7 +51,7 @@ pub enum ProfileError {
 pub struct Profile {
     pub format: u32,
     pub name: String,
-    /// Version of the nets' weights that the features come from.
+    /// The version of what the features and their correction come from: [`crate::nets::Weights::version`].
     pub weights: String,
     /// Wall-clock date, RFC 3339, for people only.
     pub date: String,
