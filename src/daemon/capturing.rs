@@ -100,7 +100,9 @@ fn capture(opener: &Opener, mut ended: Ended<'_>, slot: &Latest<Captured>, stop:
     });
     let mut counted = 0;
     while !stop.load(Ordering::Relaxed) {
+        hub.lock().waiting_since = Some(hub.now());
         let frame = source.next_frame(PATIENCE);
+        hub.lock().waiting_since = None;
         let missed = source.missed();
         match frame {
             Ok(Some(frame)) => {

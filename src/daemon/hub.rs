@@ -75,13 +75,16 @@ pub struct Shared {
     pub idle_exit: Option<Duration>,
     /// Since when the tracking thread has been at its present frame; `None` while it waits for one.
     pub tracking_since: Option<Timestamp>,
+    /// Since when the capture thread has been waiting for the source, which is to answer within a moment whether it has a
+    /// frame or not; `None` while it does not ask.
+    pub waiting_since: Option<Timestamp>,
     /// Since when no client has held anything.
     pub unused_since: Option<Timestamp>,
     pub stop: Option<Stop>,
 }
 
 impl Shared {
-    /// A frame takes milliseconds.
+    /// A frame takes milliseconds, and so does a source that is asked for one.
     const HUNG_AFTER: Duration = Duration::from_secs(10);
 
     pub fn facts(&self) -> Facts {
@@ -118,12 +121,20 @@ impl Shared {
         })
     }
 
-    /// Frames are tracked, or there is a good reason why not: what the watchdog wants to know.
-    pub fn is_healthy(&self, now: Timestamp) -> bool {
-        let hangs = self
-            .tracking_since
-            .is_some_and(|since| now.saturating_since(since) >= Self::HUNG_AFTER);
-        !hangs && !self.keeper.is_stuck(now)
+    /// What hangs and will not come back by itself, for the log; `None` while frames are tracked, or while there is a good
+    /// reason why not. It is what the watchdog wants to know.
+    pub fn hangs(&self, now: Timestamp) -> Option<&'static str> {
+        let too_long =
+            |since: Option<Timestamp>| since.is_some_and(|since| now.saturating_since(since) >= Self::HUNG_AFTER);
+        if too_long(self.tracking_since) {
+            Some("tracking does not come to the end of a frame")
+        } else if too_long(self.waiting_since) {
+            Some("the camera neither gives a frame nor says that it has none")
+        } else if self.keeper.is_stuck(now) {
+            Some("the camera neither opens nor closes")
+        } else {
+            None
+        }
     }
 
     /// The sessions that receive records.
@@ -173,6 +184,7 @@ impl Hub {
                 layout: Arc::new(layout),
                 idle_exit: None,
                 tracking_since: None,
+                waiting_since: None,
                 unused_since: Some(MonotonicClock.now()),
                 stop: None,
             }),
@@ -336,5 +348,53 @@ impl Hub {
             shared.readers.remove(&id);
             shared.claims.remove(id)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::keeper::Action;
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn hub(folder: &std::path::Path) -> Hub {
+        let config = crate::config::Config::default();
+        let layout = crate::daemon::desktop::configured(&config.screen, &[]);
+        Hub::new(Memory::new(folder), Gate::new(&config.clients), None, layout)
+    }
+
+    #[test]
+    fn only_what_does_not_come_back_by_itself_starves_the_watchdog() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub(folder.path());
+        let mut shared = hub.lock();
+        let start = Timestamp::from_nanos(1_000_000_000);
+        assert_eq!(shared.hangs(start + 3600 * S), None, "nobody wants a camera");
+
+        shared.keeper.set_wanted(true);
+        assert_eq!(shared.keeper.decide(start), Some(Action::Open));
+        assert_eq!(shared.hangs(start + 19 * S), None, "a slow driver");
+        assert!(shared.hangs(start + 20 * S).is_some_and(|why| why.contains("opens")));
+        shared.keeper.opened(start + 20 * S);
+
+        shared.waiting_since = Some(start + 20 * S);
+        assert_eq!(shared.hangs(start + 29 * S), None);
+        assert!(
+            shared
+                .hangs(start + 30 * S)
+                .is_some_and(|why| why.contains("neither gives"))
+        );
+        shared.waiting_since = None;
+        assert_eq!(shared.hangs(start + 3600 * S), None, "between two questions");
+
+        shared.tracking_since = Some(start + 30 * S);
+        assert_eq!(shared.hangs(start + 39 * S), None);
+        assert!(shared.hangs(start + 40 * S).is_some_and(|why| why.contains("frame")));
+        shared.tracking_since = None;
+
+        let failed = crate::capture::CaptureError::Unavailable("unplugged".into());
+        shared.keeper.ended(start + 41 * S, Some(failed));
+        assert_eq!(shared.hangs(start + 3600 * S), None, "a missing camera is waited for");
     }
 }

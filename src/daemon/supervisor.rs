@@ -23,11 +23,13 @@ pub fn supervise(
     // Two chances before systemd's patience ends.
     let feeding = sd_notify::watchdog_enabled().map(|limit| limit / 3);
     loop {
-        if feeding.is_some()
-            && hub.lock().is_healthy(hub.now())
-            && let Err(error) = sd_notify::notify(&[NotifyState::Watchdog])
-        {
-            tracing::debug!(%error, "the watchdog was not fed");
+        if feeding.is_some() {
+            let hangs = hub.lock().hangs(hub.now());
+            if let Some(what) = hangs {
+                tracing::error!("{what}; the watchdog is left to end the daemon");
+            } else if let Err(error) = sd_notify::notify(&[NotifyState::Watchdog]) {
+                tracing::debug!(%error, "the watchdog was not fed");
+            }
         }
         let (action, facts) = match hub.next_news(&announced, feeding.unwrap_or(super::NO_TIMEOUT)) {
             News::Quiet => continue,

@@ -78,6 +78,31 @@ else
   fail "stalled, it is not restarted: $(show ActiveState)"
 fi
 
+# Tracking that stalls while the daemon goes on serving: a recording one of whose pictures never comes to an end.
+gazectl synthesize ~/stalling --seconds 6 --source synthetic:width=320,height=240,fps=15 >/dev/null 2>&1
+picture=$(ls ~/stalling/frames/* | sed -n 40p)
+mv "$picture" /tmp/picture
+mkfifo "$picture"
+sed -i "s|^ExecStart=/.*|ExecStart=/usr/bin/gazed --source recording:$HOME/stalling|" ~/.config/systemd/user/gazed.service.d/here.conf
+systemctl --user daemon-reload
+systemctl --user stop gazed
+timeout 60 gazectl watch --json >/tmp/stalling.log 2>&1 &
+watcher=$!
+until_true 20 grep -q '"valid"' /tmp/stalling.log || fail "the recording is not tracked: $(tail -1 /tmp/stalling.log)"
+before=$(show MainPID)
+began=$(now_ms)
+serving=$(sleep 6; property State)
+if until_true 40 another_process && until_true 10 property State >/dev/null && [ -n "$serving" ]; then
+  ok "stalled in the middle of its pictures, though it still answers ($serving), the watchdog restarts it after $(($(now_ms) - began)) ms: process $before, now $pid"
+else
+  fail "stalled in the middle of its pictures, it is not restarted: $(show ActiveState) $(property State)"
+fi
+said 'neither gives a frame' >/dev/null && ok "and it has said why: $(said 'neither gives a frame' | tail -1)" || fail "it does not say why"
+kill $watcher 2>/dev/null
+rm "$picture" && mv /tmp/picture "$picture"
+samples=$(watch 4)
+[ "$samples" -gt 5 ] && ok "the cause gone, it tracks: $samples valid samples" || fail "$samples valid samples after the stall"
+
 gazectl watch --json >/dev/null 2>&1 &
 watcher=$!
 tracking() { property CameraActive | grep -q true; }
