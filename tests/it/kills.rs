@@ -29,7 +29,7 @@ pub fn moment(number: u64, within_s: f64) -> Duration {
 }
 
 /// A profile of the usual size, nine points and thirty looks at each.
-fn profile(name: &str, date: &str) -> Profile {
+pub fn profile(name: &str, date: &str) -> Profile {
     let points = [0.1, 0.5, 0.9].map(|y| [0.1, 0.5, 0.9].map(|x| ScreenPoint::new(x, y)));
     let looks = points.into_iter().flatten().flat_map(|target| {
         (0..30).map(move |look| {
@@ -126,7 +126,7 @@ fn a_profile_survives_kills_in_the_middle_of_its_saving() {
     println!("{kills} kills, {told} saves, {in_the_middle} of them cut short: every profile was whole");
 }
 
-fn unfinished(folder: &Path) -> usize {
+pub fn unfinished(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".unfinished-"));
     names.count()

@@ -20,6 +20,7 @@ mod real;
 mod recording;
 mod reload;
 mod report;
+mod saving;
 mod service;
 mod sim;
 mod window;
