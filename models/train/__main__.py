@@ -12,7 +12,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("labels", help="make the teacher's labels, once")
     fit = commands.add_parser("fit", help="train one net")
-    fit.add_argument("net", choices=["finder", "landmarks", "eyes"])
+    fit.add_argument("net", choices=["finder", "landmarks", "pose", "eyes"], help="pose: a part of landmarks, after it")
     fit.add_argument("--steps", type=int, help="default: the full training")
     fit.add_argument("--seed", type=int, default=1)
     fit.add_argument("--tag", default="", help="suffix of the files in the cache")

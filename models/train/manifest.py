@@ -36,11 +36,13 @@ FACTS: dict[str, dict[str, object]] = {
     },
     "landmarks": {
         "input": [1, 1, *nets.LANDMARKS_HW],
-        "output": [1, 2 * points.COUNT + 2],
+        "output": [1, 2 * points.COUNT + 5],
         "expects": "the square of a face frame (side crop_per_rms x RMS of the points), upright, not mirrored",
         "outputs": ["0..43: x, y of the 22 points in crop px", "44: face logit",
-                    "45: ln of the expected mean point error in crop sides"],
-        "axes": "x to the right, y down in the crop; the person's left eye is on the right",
+                    "45: ln of the expected mean point error in crop sides",
+                    "46..48: yaw, pitch and roll of the head in the crop, seen along the line of sight, in radians"],
+        "axes": "x to the right, y down in the crop; the person's left eye is on the right; yaw is positive to the right, "
+                "pitch up, roll clockwise",
     },
     "eyes": {
         "input": [1, 1, *nets.EYES_HW],

@@ -86,13 +86,23 @@ class PointNet(nn.Module):
 
 
 class Landmarks(PointNet):
-    """[1,1,64,64] -> [1,46]: 22 points in crop px, face logit, ln sigma in crop sides."""
+    """[1,1,64,64] -> [1,49]: 22 points in crop px, face logit, ln sigma in crop sides, yaw, pitch and roll in radians.
+
+    The head's turn has a head of its own, trained after the points on the convolutions as they are (`fit pose`).
+    """
 
     def __init__(self) -> None:
         body = nn.Sequential(
             conv(1, 16, 5, 2), conv(16, 32, 3, 2), conv(32, 32), conv(32, 64, 3, 2), conv(64, 64)
         )
         super().__init__(body, 64, LANDMARKS_HW, 8, COUNT, 2, squeeze=24, hidden=128)
+        cells = (LANDMARKS_HW[0] // 16) * (LANDMARKS_HW[1] // 16)
+        self.pose = nn.Sequential(nn.Conv2d(64, 32, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(32 * cells, 96), nn.ReLU(),
+                                  nn.Linear(96, 3))
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Points and what is known of them, then the head's turn."""
+        return torch.cat([super().answer(features), self.pose(features)], 1)
 
 
 class Eyes(PointNet):

@@ -4,6 +4,9 @@ Many synthetic people look at points. Of each, a linear correction of the geomet
 its weights over people come from expectation maximisation (linear mixed model: Laird and Ware, Biometrics 38, 1982). The
 kernel of the eyes' appearance and the noise are then chosen for the best prediction of frames that a nine-point
 calibration has not seen, of people that mean and covariance were not learned from.
+
+Everybody is recorded twice, the second time elsewhere and turned otherwise: what a moved head brings is learned from the
+difference, and the scales are chosen for both, or a calibration would take for the person what is the pose's.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from . import manifest
 #: Seeds of these people; the nets are trained on others, and neither is measured on.
 FIRST_SEED = 900_000
 SECONDS = 40
+#: After the head has moved.
+SECONDS_MOVED = 20
 #: Standardised values beyond this say nothing more.
 LIMIT = 4.0
 #: Frames of a point that a calibration uses, as in the daemon.
@@ -63,11 +68,23 @@ def source(index: int) -> str:
     return "synthetic:" + parts
 
 
-def recorded(folder: Path, index: int, gazectl: Path) -> Path:
+def source_moved(index: int) -> str:
+    """The same person elsewhere: within 13 cm to the sides, nearer or further, turned and tilted."""
+    draw = random.Random(5000 + index)
+    parts = (f",head_x_mm={draw.uniform(-130, 130):.0f},head_y_mm={draw.uniform(-30, 60):.0f}"
+             f",head_yaw_deg={draw.uniform(-20, 20):.1f},head_pitch_deg={draw.uniform(-22, 6):.1f}"
+             f",head_roll_deg={draw.uniform(-10, 10):.1f}")
+    if "distance_mm" not in source(index):
+        parts += f",distance_mm={draw.uniform(480, 740):.0f}"
+    return source(index).replace("fps=10", "fps=6") + parts
+
+
+def recorded(folder: Path, index: int, gazectl: Path, moved: bool = False) -> Path:
     """The recording of one person; made where it is missing."""
-    place = folder / str(FIRST_SEED + index)
+    place = folder / f"{FIRST_SEED + index}{'-moved' if moved else ''}"
     if not (place / "truth.csv").exists():
-        words = [gazectl, "synthesize", place, "--seconds", str(SECONDS), "--source", source(index)]
+        seconds, what = (SECONDS_MOVED, source_moved(index)) if moved else (SECONDS, source(index))
+        words = [gazectl, "synthesize", place, "--seconds", str(seconds), "--source", what]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return place
 
@@ -97,6 +114,12 @@ def person(recording: Path, gazectl: Path) -> Person:
         rows.append((frame["basis"], appearance, (gaze - eyes[:2]) / eyes[2] - geometric, number, gaze))
     columns = [np.array(column) for column in zip(*rows)]
     return Person(*columns)
+
+
+def joined(before: Person, after: Person) -> Person:
+    """Both recordings of one person."""
+    shifted = Person(**{**vars(after), "fixation": after.fixation + before.fixation.max() + 1})
+    return Person(*(np.concatenate(pair) for pair in zip(vars(before).values(), vars(shifted).values())))
 
 
 @dataclass
@@ -175,7 +198,10 @@ START = {"linear": 0.6, "appearance": 0.006, "length": 0.9, "point": 0.25, "fram
 
 @dataclass
 class Trial:
-    """A nine-point calibration of one person and the frames to predict, with a prior of other people."""
+    """A nine-point calibration of one person and the frames to predict, with a prior of other people.
+
+    `moved` of the frames, the last ones, are of after the head has moved.
+    """
 
     prior: Prior
     known: np.ndarray
@@ -185,14 +211,17 @@ class Trial:
     wanted: np.ndarray
     truth: np.ndarray
     points: np.ndarray
+    moved: int
 
     @staticmethod
-    def of(one: Person, prior: Prior, every: int = 3) -> "Trial":
-        frames, points, left = calibration(one)
-        left = left[::every]
-        a, b = one.appearance[frames], one.appearance[left]
-        return Trial(prior, prior.standardised(one.basis[frames]), prior.standardised(one.basis[left]),
-                     squared(a, a), squared(b, a), one.wanted[frames], one.wanted[left], points)
+    def of(before: Person, after: Person, prior: Prior, every: int = 3) -> "Trial":
+        frames, points, left = calibration(before)
+        one = joined(before, after)
+        moved = np.arange(len(before.fixation), len(one.fixation))[::every]
+        asked = np.concatenate([left[::every], moved])
+        a, b = one.appearance[frames], one.appearance[asked]
+        return Trial(prior, prior.standardised(one.basis[frames]), prior.standardised(one.basis[asked]),
+                     squared(a, a), squared(b, a), one.wanted[frames], one.wanted[asked], points, len(moved))
 
     def predict(self, scale: dict[str, float], average: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of each frame's correction (frames, 2)."""
@@ -218,9 +247,12 @@ class Trial:
         mean, variance = self.predict(scale)
         return float(np.mean(0.5 * np.minimum((self.truth - mean) ** 2 / variance, 25) + 0.5 * np.log(variance)))
 
-    def median_error_deg(self, scale: dict[str, float], average: bool = True) -> float:
+    def median_errors_deg(self, scale: dict[str, float], average: bool = True) -> tuple[float, float]:
+        """Of the frames before the head moved, and of those after."""
         mean, _ = self.predict(scale, average)
-        return float(np.degrees(np.median(np.hypot(*(self.truth - mean).T))))
+        errors = np.degrees(np.hypot(*(self.truth - mean).T))
+        first = len(errors) - self.moved
+        return float(np.median(errors[:first])), float(np.median(errors[first:]))
 
 
 def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -242,7 +274,7 @@ def choose(trials: list[Trial]) -> dict[str, float]:
 
 
 def report(trials: list[Trial], scale: dict[str, float]) -> dict[str, list[float]]:
-    """Median error in degrees of candidates, over people: mean and the 90th percentile."""
+    """Median error in degrees of candidates, over people: mean and the 90th percentile, and the mean after moving."""
     candidates = {
         "average person": ({**scale, "linear": 1e-9, "appearance": 1e-9}, True),
         "ridge (no mean learned, one width for all)": (None, False),
@@ -257,29 +289,39 @@ def report(trials: list[Trial], scale: dict[str, float]) -> dict[str, list[float
             if with_scale is None:
                 flat = [np.eye(len(c)) * np.trace(c) / len(c) for c in trial.prior.covariance]
                 plain = Trial(**{**vars(trial), "prior": Prior(**{**vars(trial.prior), "covariance": flat})})
-                errors.append(plain.median_error_deg({**scale, "linear": 9.0, "appearance": 1e-9, "point": 1.0, "frame": 1.0}, False))
+                errors.append(plain.median_errors_deg({**scale, "linear": 9.0, "appearance": 1e-9, "point": 1.0, "frame": 1.0}, False))
             else:
-                errors.append(trial.median_error_deg(with_scale, average))
-        rows[name] = [round(float(np.mean(errors)), 2), round(float(np.percentile(errors, 90)), 2)]
-        print(f"{name:45s} mean {rows[name][0]:.2f} deg, 90 % of people under {rows[name][1]:.2f} deg", flush=True)
-    inside, widths = [], []
-    for trial in trials:
-        mean, variance = trial.predict(scale)
-        radius, miss = 2.4477 * np.sqrt(variance.mean(1)), np.hypot(*(trial.truth - mean).T)
-        inside.append((miss < radius).mean())
-        widths.append(radius.mean() / np.quantile(miss, 0.95))
-    print(f"radius holds {np.mean(inside):.3f} of frames (tenth of people under {np.percentile(inside, 10):.3f}), "
-          f"{np.mean(widths):.2f} of the constant one")
+                errors.append(trial.median_errors_deg(with_scale, average))
+        before, after = np.array(errors).T
+        rows[name] = [round(float(value), 2) for value in (before.mean(), np.percentile(before, 90), after.mean())]
+        print(f"{name:45s} mean {rows[name][0]:.2f} deg, 90 % of people under {rows[name][1]:.2f} deg; "
+              f"moved {rows[name][2]:.2f} deg", flush=True)
+    for name in ("before", "after"):
+        inside, widths = [], []
+        for trial in trials:
+            mean, variance = trial.predict(scale)
+            radius, miss = 2.4477 * np.sqrt(variance.mean(1)), np.hypot(*(trial.truth - mean).T)
+            first = len(miss) - trial.moved
+            part = slice(first) if name == "before" else slice(first, None)
+            inside.append((miss[part] < radius[part]).mean())
+            widths.append(radius[part].mean() / np.quantile(miss[part], 0.95))
+        print(f"radius {name} moving holds {np.mean(inside):.3f} of frames (tenth of people under "
+              f"{np.percentile(inside, 10):.3f}), {np.mean(widths):.2f} of the constant one")
     return rows
 
 
 def run(folder: Path, gazectl: Path, count: int) -> None:
     """Records, learns, chooses, reports and writes."""
+    def both(index: int) -> tuple[Person, Person]:
+        before, after = (person(recorded(folder, index, gazectl, moved), gazectl) for moved in (False, True))
+        return before, after
+
     with ThreadPoolExecutor(2) as pool:
-        people = list(pool.map(lambda index: person(recorded(folder, index, gazectl), gazectl), range(count)))
-    people = [one for one in people if one.can_be_calibrated()]
+        pairs = list(pool.map(both, range(count)))
+    pairs = [pair for pair in pairs if pair[0].can_be_calibrated() and len(pair[1].fixation) >= LEAST_FRAMES]
+    people = [joined(*pair) for pair in pairs]
     halves = [learn(people[half::2]) for half in (0, 1)]
-    trials = [Trial.of(one, halves[1 - index % 2]) for index, one in enumerate(people)]
+    trials = [Trial.of(*pair, halves[1 - index % 2]) for index, pair in enumerate(pairs)]
     scale = choose(trials)
     print({name: round(value, 4) for name, value in scale.items()})
     rows = report(trials, scale)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import clutter, degrade, warp
+from . import clutter, degrade, head, warp
 from .augment import Augment
 from .labels import EYE_INDEX, Portrait, lid_gap
 from .nets import EYES_HW, LANDMARKS_HW
@@ -67,25 +67,35 @@ def similarity(centre: Tensor, scale: Tensor, angle: Tensor, hw: tuple[int, int]
 
 @dataclass
 class FaceStore:
-    """Upright faces: pictures (n, S, S) uint8, points (n, 22, 2) in store px."""
+    """Upright faces: pictures (n, S, S) uint8, points (n, 22, 2) in store px, the heads' turns (n, 3, 3) in the store.
+
+    How a photographed head is turned is not known: its turn is that of a mean face laid over its points.
+    """
 
     pictures: np.ndarray
     points: np.ndarray
+    turns: np.ndarray
 
     @staticmethod
     def build(portraits: Iterable[Portrait]) -> "FaceStore":
         """Cuts the faces out."""
-        pictures, points = [], []
+        pictures, points, turns = [], [], []
         for p in portraits:
             centre, size, roll = face_frame(p.points)
             m = warp.frame_matrix(centre, size * FACE_STORE_SPAN, roll, FACE_STORE_PX)
             pictures.append(warp.warp(p.gray, m, (FACE_STORE_PX, FACE_STORE_PX)).round().astype(np.uint8))
             points.append(warp.apply(warp.invert(m), p.points))
-        return FaceStore(np.stack(pictures), np.stack(points).astype(np.float32))
+            turns.append(head.laid_over(points[-1]))
+        return FaceStore(np.stack(pictures), np.stack(points).astype(np.float32), np.stack(turns))
+
+    def part(self, first: int, end: int) -> "FaceStore":
+        """The faces from `first` up to `end`."""
+        return FaceStore(*(values[first:end] for values in vars(self).values()))
 
     def join(self, other: "FaceStore") -> "FaceStore":
         """Both, one after the other."""
-        return FaceStore(np.concatenate([self.pictures, other.pictures]), np.concatenate([self.points, other.points]))
+        pairs = zip(vars(self).values(), vars(other).values())
+        return FaceStore(*(np.concatenate(p) for p in pairs))
 
 
 @dataclass
@@ -217,6 +227,29 @@ def landmarks_batch(store: FaceStore, n: int, draw: Draw, faceless: np.ndarray,
     if spoil:
         x = _spoil(x, draw, blur=1.2, covered=0.3, largest=0.45)[0]
     return x, to_crop(matrix, points), (~(stray | blank | mixed)).float()
+
+
+def pose_batch(store: FaceStore, n: int, draw: Draw, weights: np.ndarray | None = None,
+               spoil: bool = True) -> tuple[Tensor, Tensor]:
+    """Crops as a tracker cuts them, and yaw, pitch and roll (n, 3) in radians as seen in them.
+
+    Nothing is sheared or stretched: that would turn a head by an angle that nobody knows.
+    """
+    pick = draw.numpy.choice(len(store.pictures), n, p=weights)
+    pictures = torch.from_numpy(store.pictures[pick])[:, None].float()
+    flip = draw.true(n, 0.5)
+    pictures = torch.where(flip.view(-1, 1, 1, 1), pictures.flip(3), pictures)
+    unit = FACE_STORE_PX / FACE_STORE_SPAN
+    shift = (0.025 * torch.randn(n, 2, generator=draw.torch)).clamp(-0.1, 0.1)
+    angle = draw.normal(n, 0.06).clamp(-0.2, 0.2)
+    scale = torch.exp(draw.normal(n, 0.04).clamp(-0.15, 0.15))
+    matrix = similarity((FACE_STORE_PX - 1) / 2 + shift * unit, scale * unit / LANDMARKS_HW[0], angle, LANDMARKS_HW)
+    x = crop(pictures, matrix, LANDMARKS_HW)
+    if spoil:
+        x = _spoil(x, draw, blur=1.2, covered=0.2, largest=0.35)[0]
+    seen = [head.angles(head.turned_in_picture(head.mirrored(t) if f else t, -float(a)))
+            for t, f, a in zip(store.turns[pick], flip, angle)]
+    return x, torch.from_numpy(np.stack(seen)).float()
 
 
 def shuffle_blocks(x: Tensor, draw: Draw) -> Tensor:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import warp
+from . import head, warp
 from .data import read_gray
 from .points import NAMES, face_frame
 from .scenes import Cutout
@@ -26,13 +26,14 @@ PUPIL_SHOWN = 0.35
 
 @dataclass
 class Frame:
-    """One rendered frame: gray picture, 22 points, pupils (left, right), openness (left, right)."""
+    """One rendered frame: gray picture, 22 points, pupils (left, right), openness (left, right), the head's turn (3, 3)."""
 
     path: Path
     gray: np.ndarray
     points: np.ndarray
     pupils: np.ndarray
     openness: np.ndarray
+    turn: np.ndarray
     movement: str
 
 
@@ -55,13 +56,16 @@ def frames(recording: Path, every: int = 1) -> Iterator[Frame]:
         yield Frame(
             recording / row["file"], read_gray(recording / row["file"]), np.array([at(n) for n in NAMES]),
             np.array([at("left_pupil"), at("right_pupil")]),
-            np.array([float(row["left_openness"]), float(row["right_openness"])]), row["movement"],
+            np.array([float(row["left_openness"]), float(row["right_openness"])]),
+            head.seen(np.radians([float(row[f"head_{n}_deg"]) for n in ("yaw", "pitch", "roll")]),
+                      np.array([float(row[f"head_{n}_mm"]) for n in "xyz"])),
+            row["movement"],
         )
 
 
 def stores(folders: list[Path], every: int = 1) -> tuple[EyeStore, FaceStore]:
     """Eye and face stores of all recordings."""
-    eyes, pictures, points = [], [], []
+    eyes, pictures, points, turns = [], [], [], []
     for recording in recordings(folders):
         for frame in frames(recording, every):
             p = frame.points
@@ -76,8 +80,9 @@ def stores(folders: list[Path], every: int = 1) -> tuple[EyeStore, FaceStore]:
             m = warp.frame_matrix(centre, size * FACE_STORE_SPAN, roll, FACE_STORE_PX)
             pictures.append(warp.warp(frame.gray, m, (FACE_STORE_PX, FACE_STORE_PX)).round().astype(np.uint8))
             points.append(warp.apply(warp.invert(m), p).astype(np.float32))
+            turns.append(head.turned_in_picture(frame.turn, -roll))
     print(f"synthetic: {len(pictures)} frames", flush=True)
-    return EyeStore.of_rows(eyes), FaceStore(np.stack(pictures), np.stack(points))
+    return EyeStore.of_rows(eyes), FaceStore(np.stack(pictures), np.stack(points), np.stack(turns))
 
 
 def cutouts(folders: list[Path], count: int) -> list[Cutout]:
