@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all the set-up by themselves; the rest is cargo's.
-.PHONY: demo test test-vm test-package test-service soak build install uninstall deb
+.PHONY: demo test test-vm test-pipewire test-package test-service soak build install uninstall deb
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -10,6 +10,8 @@ CARGO_TARGET_DIR ?= target
 INSTALL_PROGRAM ?= install
 # dev for a build without optimisation, in tests.
 PROFILE ?= release
+# `pipewire`, for cameras behind it; needs its development files (Debian: libpipewire-0.3-dev, pkg-config).
+FEATURES ?=
 BUILT = $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 demo:
@@ -21,6 +23,10 @@ test:
 # Real V4L2 devices and every fault of a camera, in a virtual machine (Debian or Ubuntu, x86-64).
 test-vm:
 	@tests/vm/run.sh
+
+# Cameras behind PipeWire, which the programs know where they are built with FEATURES=pipewire.
+test-pipewire:
+	@tests/pipewire.sh
 
 # The Debian package, installed in a fresh Debian; and the unit in one that boots, with a user manager of its own.
 test-package:
@@ -35,7 +41,7 @@ soak:
 	@tests/soak.sh
 
 build:
-	cargo build --profile $(PROFILE) --locked --bins
+	cargo build --profile $(PROFILE) --locked --bins $(addprefix --features ,$(FEATURES))
 
 # Programs, units, man page and completions; DESTDIR for packages. `make build` first, as the user who has the toolchain.
 install:

@@ -44,7 +44,8 @@
 //! # Features
 //!
 //! Without any feature the crate is the client library alone. `tracker` adds cameras, nets and the daemon; `tools` adds
-//! `gazectl`. The gates stand on the `mod` lines below and nowhere else.
+//! `gazectl`; `pipewire` adds cameras behind PipeWire. The gates stand on the `mod` lines below, the last one on one in
+//! `capture::camera`, and nowhere else.
 
 pub mod bus;
 pub mod client;

@@ -371,6 +371,7 @@ impl VideoDevice for Device {
             stamp_ns,
             at_exposure_start: false,
             damaged: fault == Some(Fault::MarkedDamaged),
+            stride: None,
         };
         self.sequence = self.sequence.wrapping_add(1);
         look(bytes, facts, false);

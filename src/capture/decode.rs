@@ -52,6 +52,8 @@ pub enum LumaLayout {
     Plane,
     /// Luma and chroma take turns: two bytes a pixel, luma being the first (YUYV, YVYU) or the second (UYVY, VYUY).
     Packed { luma_at: usize },
+    /// Red, green and blue, at these places of a pixel's bytes.
+    Coloured { pixel_bytes: usize, rgb_at: [usize; 3] },
 }
 
 /// Gray pixels of an uncompressed frame whose rows begin every `stride` bytes.
@@ -68,6 +70,7 @@ pub fn uncompressed(
     let row_bytes = match layout {
         LumaLayout::Plane => width as usize,
         LumaLayout::Packed { .. } => width as usize * 2,
+        LumaLayout::Coloured { pixel_bytes, .. } => width as usize * pixel_bytes,
     };
     let stride = stride.max(row_bytes);
     let too_short = |needed| DecodeError::TooShort {
@@ -91,6 +94,10 @@ pub fn uncompressed(
             LumaLayout::Plane => pixels.extend_from_slice(row),
             LumaLayout::Packed { luma_at } => {
                 pixels.extend(row.chunks_exact(2).map(|pair| pair[luma_at & 1]));
+            }
+            LumaLayout::Coloured { pixel_bytes, rgb_at } => {
+                let of = |pixel: &[u8]| luma(rgb_at.map(|at| pixel[at]));
+                pixels.extend(row.chunks_exact(pixel_bytes).map(of));
             }
         }
     }
@@ -415,6 +422,13 @@ mod tests {
         let uyvy = [128, 1, 128, 2, 128, 3, 128, 4];
         let image = uncompressed(&uyvy, LumaLayout::Packed { luma_at: 1 }, (2, 2), 4, &pool).expect("UYVY");
         assert_eq!(image.pixels(), [1, 2, 3, 4]);
+        let bgrx = [10, 20, 30, 0, 0, 0, 255, 9];
+        let layout = LumaLayout::Coloured {
+            pixel_bytes: 4,
+            rgb_at: [2, 1, 0],
+        };
+        let image = uncompressed(&bgrx, layout, (2, 1), 0, &pool).expect("BGRx");
+        assert_eq!(image.pixels(), [luma([30, 20, 10]), luma([255, 0, 0])]);
         assert_eq!(
             uncompressed(&yuyv[..7], LumaLayout::Packed { luma_at: 0 }, (2, 2), 4, &pool).err(),
             Some(DecodeError::TooShort {

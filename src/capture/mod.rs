@@ -49,7 +49,9 @@ pub enum CaptureError {
 }
 
 /// A running source of frames. Dropping it closes the device.
-pub trait FrameSource: Send {
+///
+/// It stays on the thread that opened it.
+pub trait FrameSource {
     fn info(&self) -> &SourceInfo;
 
     /// Waits for the newest frame, for `timeout` at most; `None` when none came in that time.

@@ -10,7 +10,7 @@ use super::Output;
 ///
 /// The name, or a part of it, the id in brackets, the serial number or the device number can be used with
 /// `gazed --source camera:NAME` and as `name` in the configuration. The id says where a camera is plugged in, and stays
-/// the same over restarts.
+/// the same over restarts. Cameras behind PipeWire come first, where gazed was built with it; they are used by their id.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// One JSON object a camera: name, id, serial, device, problem
@@ -23,13 +23,18 @@ pub struct Args {
 
 pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let cameras = camera::cameras();
+    // A machine without PipeWire lacks nothing.
+    let behind_pipewire = camera::cameras_behind_pipewire().unwrap_or_default();
     if args.json {
-        for camera in &cameras {
+        for camera in cameras.iter().chain(&behind_pipewire) {
             out.json_line(camera)?;
         }
         return Ok(());
     }
-    if cameras.is_empty() {
+    for camera in &behind_pipewire {
+        writeln!(out, "{} [{}] {}", camera.name, camera.id, camera.device.display())?;
+    }
+    if cameras.is_empty() && behind_pipewire.is_empty() {
         writeln!(
             out,
             "No camera is there. Plug one in, or use `gazed --source synthetic` to try gazed without one."

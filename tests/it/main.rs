@@ -13,6 +13,8 @@ mod foreign;
 mod foveated;
 mod kills;
 mod outputs;
+#[cfg(feature = "pipewire")]
+mod pipewire;
 mod plot;
 mod policy;
 mod privacy;

@@ -66,13 +66,15 @@ pub struct BufferFacts {
     pub at_exposure_start: bool,
     /// The driver knows that the data are damaged.
     pub damaged: bool,
+    /// Bytes from the beginning of a row to that of the next, where this frame says so itself.
+    pub stride: Option<usize>,
 }
 
 /// Looks at one frame's bytes; the last argument is true where a newer frame is waiting already.
 pub type Look<'a> = dyn FnMut(&[u8], BufferFacts, bool) + 'a;
 
-/// A V4L2 capture device. Dropping it stops the stream and closes the device.
-pub trait VideoDevice: Send {
+/// A device that sends pictures. Dropping it stops the stream and closes the device.
+pub trait VideoDevice {
     /// The driver's name, such as `uvcvideo`.
     fn driver(&self) -> &str;
 

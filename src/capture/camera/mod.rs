@@ -1,6 +1,8 @@
-//! Cameras: V4L2 devices, the newest frame first, stamped honestly.
+//! Cameras: V4L2 devices and, behind PipeWire, what only libcamera or a portal reaches; the newest frame first, stamped
+//! honestly.
 //!
-//! Decisions are made here and in `mode`, `stamp` and `list` on what a [`device::VideoDevice`] says; `v4l2` is the real one.
+//! Decisions are made here and in `mode`, `stamp` and `list` on what a [`device::VideoDevice`] says; `v4l2` and `pipewire`
+//! are the real ones.
 
 use std::io;
 use std::sync::Arc;
@@ -17,6 +19,12 @@ use crate::frame::{BufferPool, Frame, FrameId, GrayImage};
 pub mod device;
 mod list;
 mod mode;
+#[cfg(feature = "pipewire")]
+mod pipewire;
+#[cfg(not(feature = "pipewire"))]
+#[path = "pipewire/absent.rs"]
+mod pipewire;
+mod remote;
 mod stamp;
 mod v4l2;
 
@@ -24,9 +32,11 @@ mod v4l2;
 mod tests;
 
 pub use list::{CameraInfo, cameras, describe_modes, matching};
+pub use pipewire::cameras as cameras_behind_pipewire;
 
 use device::{Agreed, BufferFacts, VideoDevice};
 use mode::{Decoding, Wish};
+use remote::Remote;
 use stamp::{RateWatch, SequenceWatch, Timing};
 
 /// A camera that has sent frames and then none for so long is stalled.
@@ -60,12 +70,17 @@ pub struct Camera {
     rate_held: bool,
 }
 
-/// Opens the camera that `wanted` means (see [`matching`]), or the best one that works where it is empty.
+/// Opens the camera that `wanted` means (see [`matching`]), or the best one that works where it is empty; one behind
+/// PipeWire where it is `pipewire`, `pipewire:NAME`, `portal` or `portal:NAME`.
 ///
 /// # Errors
 /// [`CaptureError::Unavailable`] where the camera is missing, busy, forbidden or failing, [`CaptureError::Unusable`] where
 /// it offers no format that can be read; each with a sentence that says what to do.
 pub fn open(wanted: &str, config: &CameraConfig) -> Result<Camera, CaptureError> {
+    if let Some((remote, name)) = Remote::named(wanted) {
+        let (device, camera) = pipewire::open(remote, name)?;
+        return Camera::start(device, camera, config, Arc::new(MonotonicClock));
+    }
     let present = cameras();
     let mut first_error = None;
     for camera in matching(&present, wanted) {
@@ -355,7 +370,9 @@ fn picture(
     }
     let size = (agreed.mode.width_px, agreed.mode.height_px);
     let image = match decoding {
-        Decoding::Uncompressed(layout) => decode::uncompressed(bytes, layout, size, agreed.stride, pool),
+        Decoding::Uncompressed(layout) => {
+            decode::uncompressed(bytes, layout, size, facts.stride.unwrap_or(agreed.stride), pool)
+        }
         Decoding::Jpeg => decode::jpeg(bytes, pool),
     };
     let image = image.map_err(|error: DecodeError| error.to_string())?;

@@ -18,9 +18,17 @@ pub fn decoding(format: FourCc) -> Option<Decoding> {
         }
         b"YUYV" | b"YVYU" => Some(Decoding::Uncompressed(LumaLayout::Packed { luma_at: 0 })),
         b"UYVY" | b"VYUY" => Some(Decoding::Uncompressed(LumaLayout::Packed { luma_at: 1 })),
+        b"RGB3" => Some(coloured(3, [0, 1, 2])),
+        b"BGR3" => Some(coloured(3, [2, 1, 0])),
+        b"XB24" | b"AB24" => Some(coloured(4, [0, 1, 2])),
+        b"XR24" | b"AR24" => Some(coloured(4, [2, 1, 0])),
         b"MJPG" | b"JPEG" => Some(Decoding::Jpeg),
         _ => None,
     }
+}
+
+fn coloured(pixel_bytes: usize, rgb_at: [usize; 3]) -> Decoding {
+    Decoding::Uncompressed(LumaLayout::Coloured { pixel_bytes, rgb_at })
 }
 
 /// What the user asked for, where they did.
@@ -41,8 +49,8 @@ const SLOWEST_USEFUL_HZ: f64 = 15.0;
 /// Above this size decoding costs more than tracking does.
 const LARGEST_USEFUL_PX: u64 = 1280 * 720;
 
-/// The mode that suits tracking best: large enough first (640x480), then fast, then large, then uncompressed. `None` where
-/// no format can be read.
+/// The mode that suits tracking best: large enough first (640x480), then fast, then large, then what costs least
+/// to read. `None` where no format can be read.
 pub fn choose(modes: &[Mode], wish: Wish) -> Option<Mode> {
     let readable: Vec<Mode> = modes
         .iter()
@@ -80,7 +88,7 @@ fn size_difference(mode: &Mode, (width, height): (u32, u32)) -> f64 {
 }
 
 /// Compared in order; the greatest is the best.
-fn suitability(mode: &Mode) -> (u8, u32, u8, i64, bool) {
+fn suitability(mode: &Mode) -> (u8, u32, u8, i64, u8) {
     let large_enough = match (mode.width_px, mode.height_px) {
         (640.., 480..) => 3,
         (640.., 360..) => 2,
@@ -97,8 +105,12 @@ fn suitability(mode: &Mode) -> (u8, u32, u8, i64, bool) {
     } else {
         -i64::try_from(pixels).unwrap_or(i64::MAX)
     };
-    let uncompressed = matches!(decoding(mode.format), Some(Decoding::Uncompressed(_)));
-    (reach, rate_hz, large_enough, size, uncompressed)
+    let ease = match decoding(mode.format) {
+        Some(Decoding::Uncompressed(LumaLayout::Coloured { .. })) => 1,
+        Some(Decoding::Uncompressed(_)) => 2,
+        _ => 0,
+    };
+    (reach, rate_hz, large_enough, size, ease)
 }
 
 /// Sizes that are tried of a camera that offers a whole range of them, with the range `[least, most, step]` of each side.

@@ -144,7 +144,7 @@ impl Bench {
             sequence: self.sequence,
             stamp_ns: i128::from(self.clock.now().as_nanos()),
             at_exposure_start: true,
-            damaged: false,
+            ..BufferFacts::default()
         };
         self.sequence += 1;
         self.script().queue.push_back((vec![value; 16], facts));

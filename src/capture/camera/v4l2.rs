@@ -259,5 +259,6 @@ fn buffer_facts(metadata: &Metadata) -> BufferFacts {
         stamp_ns: i128::from(metadata.timestamp.sec) * 1_000_000_000 + i128::from(metadata.timestamp.usec) * 1_000,
         at_exposure_start: flags & Flags::TSTAMP_SRC_MASK.bits() == Flags::TSTAMP_SRC_SOE.bits(),
         damaged: metadata.flags.contains(Flags::ERROR),
+        stride: None,
     }
 }
