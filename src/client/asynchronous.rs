@@ -80,7 +80,7 @@ impl AsyncClient {
             .cache_properties(zbus::proxy::CacheProperties::No)
             .build()
             .await?;
-        let reading = Reading::begin(&self.connection.clone().into(), daemon, path)?;
+        let reading = Reading::begin(&self.connection, daemon, path);
         Ok(AsyncSession { proxy, reading })
     }
 }

@@ -53,8 +53,6 @@ pub enum ClientError {
     Bus(zbus::Error),
     #[error(transparent)]
     MemoryFile(#[from] NotAMemoryFile),
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
 }
 
 impl From<zbus::Error> for ClientError {

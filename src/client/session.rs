@@ -1,11 +1,15 @@
 //! A client's session: records as they come, with a time limit for waiting.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_core::Stream as _;
+use zbus::MessageStream;
+use zbus::blocking::Connection;
 use zbus::blocking::fdo::DBusProxy;
-use zbus::blocking::{Connection, MessageIterator};
 use zbus::message::Type;
 use zbus::names::{BusName, OwnedUniqueName};
 use zbus::zvariant::OwnedObjectPath;
@@ -54,7 +58,7 @@ impl Session {
             .path(path.clone())?
             .cache_properties(zbus::proxy::CacheProperties::No)
             .build()?;
-        let Reading { inbox, closed } = Reading::begin(connection, daemon, path)?;
+        let Reading { inbox, closed } = Reading::begin(connection.inner(), daemon, path);
         Ok(Self { proxy, inbox, closed })
     }
 
@@ -118,7 +122,8 @@ pub(super) fn vanishing() -> zbus::Result<zbus::MatchRule<'static>> {
     Ok(rule.arg(0, BUS_NAME)?.build())
 }
 
-/// A thread that reads a session's signals as they come, so that a caller who is busy holds nobody up.
+/// A task that reads a session's signals as they come, so that a caller who is busy holds nobody up. It runs on the thread that
+/// reads the bus, so that a sample wakes up that thread and the caller and none in between.
 #[derive(Debug)]
 pub(super) struct Reading {
     pub inbox: Arc<Inbox<Sample>>,
@@ -128,11 +133,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// `daemon` is the unique name that the session's signals come from.
-    pub(super) fn begin(
-        connection: &Connection,
-        daemon: OwnedUniqueName,
-        path: OwnedObjectPath,
-    ) -> Result<Self, ClientError> {
+    pub(super) fn begin(connection: &zbus::Connection, daemon: OwnedUniqueName, path: OwnedObjectPath) -> Self {
         let inbox = Arc::new(Inbox::new());
         let closed = Arc::new(AtomicBool::new(false));
         let reader = Reader {
@@ -141,12 +142,10 @@ impl Reading {
             inbox: Arc::clone(&inbox),
             closed: Arc::clone(&closed),
         };
-        let messages = MessageIterator::from(connection);
-        std::thread::Builder::new()
-            .name("gazed-session".into())
-            .spawn(move || reader.read(messages))
-            .map_err(ClientError::Thread)?;
-        Ok(Self { inbox, closed })
+        let messages = MessageStream::from(connection);
+        let reading = reader.read(messages);
+        connection.executor().spawn(reading, "read a session").detach();
+        Self { inbox, closed }
     }
 }
 
@@ -158,9 +157,9 @@ struct Reader {
 }
 
 impl Reader {
-    /// Looks at all that the connection receives, so that one thread hears samples and the daemon's end in their order.
-    fn read(self, messages: MessageIterator) {
-        for message in messages {
+    /// Looks at all that the connection receives, so that samples and the daemon's end are heard in their order.
+    async fn read(self, mut messages: MessageStream) {
+        while let Some(message) = poll_fn(|context| Pin::new(&mut messages).poll_next(context)).await {
             let received = MonotonicClock.now();
             if self.closed.load(Ordering::Relaxed) {
                 break;
@@ -169,13 +168,7 @@ impl Reader {
             if message.message_type() != Type::Signal {
                 continue;
             }
-            let header = message.header();
-            let from_daemon = header.sender().is_some_and(|sender| *sender == self.daemon);
-            let ours = header.path().is_some_and(|path| *path == *self.path)
-                && header
-                    .interface()
-                    .is_some_and(|interface| interface == SESSION_INTERFACE);
-            if from_daemon && ours && header.member().is_some_and(|member| member == "Sample") {
+            if self.is_sample(&message) {
                 if let Ok(arguments) = message.body().deserialize::<SampleArguments>() {
                     let record = Record::from_arguments(arguments);
                     self.inbox.put(Sample { record, received });
@@ -185,6 +178,16 @@ impl Reader {
             }
         }
         self.inbox.end();
+    }
+
+    fn is_sample(&self, message: &zbus::Message) -> bool {
+        let header = message.header();
+        header.sender().is_some_and(|sender| *sender == self.daemon)
+            && header.path().is_some_and(|path| *path == *self.path)
+            && header
+                .interface()
+                .is_some_and(|interface| interface == SESSION_INTERFACE)
+            && header.member().is_some_and(|member| member == "Sample")
     }
 
     fn is_end_of_daemon(&self, message: &zbus::Message) -> bool {
