@@ -13,16 +13,7 @@ mkdir -p "$target/fresh"
 work=$(cd "$target/fresh" && pwd)
 export PATH=$PATH:/usr/sbin:/sbin:$work/tools/bin
 
-cannot() {
-  echo "test-package: $1" >&2
-  [ "${if_can:-}" ] && { echo "test-package: skipped" >&2; exit 0; }
-  exit 1
-}
-case ${1:-} in
-  --if-can) if_can=yes ;;
-  '') ;;
-  *) echo "usage: $0 [--if-can]" >&2; exit 2 ;;
-esac
+. tests/if-can.sh test-package "$@"
 failures=0
 check() { # what, command...
   local what=$1 said

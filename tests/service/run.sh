@@ -8,20 +8,9 @@ cd "$(dirname "$0")/../.."
 work=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)/fresh
 export PATH=$PATH:/usr/sbin:/sbin
 
-cannot() {
-  echo "test-service: $1" >&2
-  [ "${if_can:-}" ] && { echo "test-service: skipped" >&2; exit 0; }
-  exit 1
-}
-case ${1:-} in
-  --if-can) if_can=yes ;;
-  '') ;;
-  *) echo "usage: $0 [--if-can]" >&2; exit 2 ;;
-esac
+. tests/if-can.sh test-service "$@"
 [ "$(id -u)" = 0 ] || cannot "only root can boot a container"
-if [ ! -e "$work/root/usr/bin/gazed" ] || [ "${1:-}" = --fresh ]; then
-  tests/package.sh ${if_can:+--if-can}
-fi
+[ -e "$work/root/usr/bin/gazed" ] || tests/package.sh $if_can
 [ -e "$work/root/usr/bin/gazed" ] || cannot "there is no fresh root"
 command -v systemd-nspawn >/dev/null || cannot "systemd-nspawn is not installed"
 

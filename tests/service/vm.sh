@@ -11,16 +11,7 @@ target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 work=$target/vm root=$target/fresh/root
 mkdir -p "$work"
 
-cannot() {
-  echo "test-service: $1" >&2
-  [ "${if_can:-}" ] && { echo "test-service: skipped" >&2; exit 0; }
-  exit 1
-}
-case ${1:-} in
-  --if-can) if_can=yes ;;
-  '') ;;
-  *) echo "usage: $0 [--if-can]" >&2; exit 2 ;;
-esac
+. tests/if-can.sh test-service "$@"
 [ -e "$root/rows.sh" ] || cannot "there is no fresh root: run tests/service/run.sh first"
 tests/vm/prepare.sh "$work" || cannot "the virtual machine cannot be prepared here; what is missing stands above"
 tests/vm/initramfs.sh "$work" tests/service/vm-init.sh

@@ -15,16 +15,7 @@ work=${CARGO_TARGET_DIR:-target}/vm
 mkdir -p "$work/share"
 work=$(cd "$work" && pwd)
 
-cannot() {
-  echo "test-vm: $1" >&2
-  [ "${if_can:-}" ] && { echo "test-vm: skipped" >&2; exit 0; }
-  exit 1
-}
-case ${1:-} in
-  --if-can) if_can=yes ;;
-  '') ;;
-  *) echo "usage: $0 [--if-can]" >&2; exit 2 ;;
-esac
+. tests/if-can.sh test-vm "$@"
 
 began=$(date +%s)
 step() { echo "test-vm: $(($(date +%s) - began)) s: $*"; }
