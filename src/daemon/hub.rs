@@ -86,6 +86,8 @@ pub struct Shared {
 impl Shared {
     /// A frame takes milliseconds, and so does a source that is asked for one.
     const HUNG_AFTER: Duration = Duration::from_secs(10);
+    /// From here on people are told; it may still come back.
+    const SILENT_AFTER: Duration = Duration::from_secs(3);
 
     pub fn facts(&self) -> Facts {
         let (state, state_detail) = self.keeper.state();
@@ -119,6 +121,12 @@ impl Shared {
                 self.layout.names()
             ))
         })
+    }
+
+    /// The source was asked for a frame and does not even say that it has none.
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        let waited = self.waiting_since.map(|since| now.saturating_since(since));
+        waited.is_some_and(|waited| waited >= Self::SILENT_AFTER)
     }
 
     /// What hangs and will not come back by itself, for the log; `None` while frames are tracked, or while there is a good
@@ -379,6 +387,7 @@ mod tests {
         shared.keeper.opened(start + 20 * S);
 
         shared.waiting_since = Some(start + 20 * S);
+        assert!(!shared.is_silent(start + 22 * S) && shared.is_silent(start + 23 * S));
         assert_eq!(shared.hangs(start + 29 * S), None);
         assert!(
             shared

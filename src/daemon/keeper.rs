@@ -175,6 +175,16 @@ impl Keeper {
         }
     }
 
+    /// The open camera does not answer: no picture comes, and it cannot be closed either until it does.
+    pub fn fell_silent(&mut self) {
+        if matches!(self.device, Device::Open { .. }) {
+            self.failure = Some(Failure {
+                state: State::NoCamera,
+                reason: "The camera has stopped in the middle of its pictures and does not answer.".into(),
+            });
+        }
+    }
+
     /// The camera is closed: because it was told to (`None`), or by itself.
     pub fn ended(&mut self, now: Timestamp, error: Option<CaptureError>) {
         let asked = matches!(self.device, Device::Closing { .. });

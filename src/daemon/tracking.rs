@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::capturing::Captured;
 use super::hub::Hub;
+use super::keeper::State;
 use super::live::Shown;
 use super::publishing::Outbox;
 use super::readers::FrameMessage;
@@ -76,10 +77,13 @@ pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>
                 show(hub, &*tracker, captured.frame);
                 seen
             }
-            Taken::TimedOut => match tracker.coast(hub.now()) {
-                Some(seen) if wanted => seen,
-                _ => continue,
-            },
+            Taken::TimedOut => {
+                tell_silence(hub, &mut reporter);
+                match tracker.coast(hub.now()) {
+                    Some(seen) if wanted => seen,
+                    _ => continue,
+                }
+            }
         };
         while let Some(movement) = tracker.pop_movement() {
             for session in hub.lock().started_sessions() {
@@ -94,6 +98,19 @@ pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>
         if !batch.is_empty() {
             outbox.put(batch);
         }
+    }
+}
+
+/// Says once that the camera does not answer, and has the next picture say that it does again. The capture thread cannot: it
+/// waits for the camera.
+fn tell_silence(hub: &Hub, reporter: &mut Reporter) {
+    let news = {
+        let shared = hub.lock();
+        shared.is_silent(hub.now()) && shared.keeper.state().0 != State::NoCamera
+    };
+    if news {
+        hub.change(|shared, _| shared.keeper.fell_silent());
+        reporter.forget_said();
     }
 }
 

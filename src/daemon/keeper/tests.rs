@@ -47,6 +47,26 @@ fn a_client_that_comes_while_the_camera_closes_gets_it_opened_again() {
 }
 
 #[test]
+fn a_camera_that_falls_silent_is_told_of_until_it_sends_again() {
+    let mut keeper = Keeper::new(false);
+    keeper.fell_silent();
+    assert_eq!(keeper.state().0, State::Idle, "there was none");
+    keeper.set_wanted(true);
+    keeper.decide(at_ms(0));
+    keeper.opened(at_ms(1));
+    keeper.saw(None);
+    keeper.fell_silent();
+    let (state, detail) = keeper.state();
+    assert!(
+        state == State::NoCamera && detail.contains("does not answer"),
+        "{detail}"
+    );
+    assert!(keeper.camera_active(), "it is still open");
+    keeper.saw(None);
+    assert_eq!(keeper.state().0, State::Tracking);
+}
+
+#[test]
 fn a_device_that_never_opens_or_closes_is_stuck() {
     let mut keeper = Keeper::new(false);
     assert!(!keeper.is_stuck(at_ms(1_000_000)));
