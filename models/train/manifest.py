@@ -54,14 +54,15 @@ FACTS: dict[str, dict[str, object]] = {
         "axes": "x towards the outer corner, y down; for a right eye x is mirrored",
     },
     "forecast": {
-        "input": [1, 68],
-        "output": [1, 17],
-        "expects": "the newest 24 gaze samples and the gate's state in a frame of their own, and the horizon, as in "
-                   "train/forecast/net.py",
-        "outputs": ["0..13: shares of the displacements to three older samples, eight means, the gated mean, the place "
-                    "left and the usual place, which lead from the newest sample to the gaze at the horizon",
-                    "14, 15: what to add along the frame's axes, in 3 deg",
-                    "16: v of the radius 2 ln(1 + exp v) in degrees that holds 95 % of truths"],
+        "input": [1, 81],
+        "output": [1, 19],
+        "expects": "the newest 24 gaze samples, the gate's state and the runs' in a frame of their own, and the horizon, "
+                   "as in train/forecast/net.py",
+        "outputs": ["0..15: shares of the displacements to three older samples, eight means, the gated mean, the place "
+                    "left, the usual place, the mean over when the fixation may have begun and the place left then, "
+                    "which lead from the newest sample to the gaze at the horizon",
+                    "16, 17: what to add along the frame's axes, in 3 deg",
+                    "18: v of the radius 2 ln(1 + exp v) in degrees that holds 95 % of truths"],
         "axes": "the first axis from the mean of the newest four samples to the newest, the second to the side of the place left",
     },
 }

@@ -7,6 +7,7 @@ import numpy as np
 
 from . import data
 from . import gate
+from . import runs
 
 SLOTS = 24
 HORIZONS_S = np.array([0.0, 0.01, 0.02, 0.033, 0.05, 0.067, 0.083, 0.1, 0.15, 0.2])
@@ -103,16 +104,17 @@ def protocol(gazecom, gaze60, seed):
 def flatten(tracks):
     """Runs the gate over (t, x, truth, gain, set, rate, nominal) tracks and joins them into flat arrays."""
     tracks.sort(key=lambda v: len(v[0]))
-    cols = {k: [] for k in ("t", "x", "mean", "left", "weight", "since", "sd", "slow_sd", "place", "jumped_deg", "jumps", "index", "truth", "cls", "flight", "set", "rate", "nominal", "track")}
+    cols = {k: [] for k in ("t", "x", "mean", "left", "weight", "since", "sd", "slow_sd", "place", "jumped_deg", "jumps", "run_mean", "run_left", *runs.STATE, "index", "truth", "cls", "flight", "set", "rate", "nominal", "track")}
     for i in range(0, len(tracks), 256):
         part = tracks[i : i + 256]
         t, x = gate.pad([(v[0], v[1]) for v in part])
         o = gate.run(t, x, **gate.PARAMETERS)
+        o.update(runs.run(t, x, o["sd_before"], o["fresh"]))
         for j, (a, b, truth, gain, kind, rate, nominal) in enumerate(part):
             n = len(a)
             start = np.maximum.accumulate(np.where(o["fresh"][j, :n], np.arange(n), 0))
             cols["t"].append(a - a[0]); cols["x"].append(b)
-            for k in ("mean", "left", "weight", "sd", "slow_sd", "place", "jumped_deg", "jumps"):
+            for k in ("mean", "left", "weight", "sd", "slow_sd", "place", "jumped_deg", "jumps", "run_mean", "run_left", *runs.STATE):
                 cols[k].append(o[k][j, :n])
             cols["since"].append(a - o["since"][j, :n])
             cols["index"].append(np.arange(n) - start)

@@ -13,7 +13,7 @@ import onnx
 import torch
 from torch import nn
 
-from . import evaluate, gate
+from . import evaluate, gate, runs
 from . import net as N
 from ..manifest import update
 
@@ -53,7 +53,9 @@ def write_golden(trained):
     place = np.repeat(rng.uniform(-10, 10, (8, 2)), 20, 0)
     x = np.round(place + rng.normal(0, 0.4, place.shape), 6)
     t = np.round(t, 6)
-    o = {k: v[0] for k, v in gate.run(t[None], x[None], **gate.PARAMETERS).items()}
+    o = gate.run(t[None], x[None], **gate.PARAMETERS)
+    o.update(runs.run(t[None], x[None], o["sd_before"], o["fresh"]))
+    o = {k: v[0] for k, v in o.items()}
     start = np.maximum.accumulate(np.where(o["fresh"], np.arange(len(t)), 0))
     d = {**o, "t": t, "x": x, "since": t - o["since"], "index": np.arange(len(t)) - start}
     d = N.tensors(N.prepare(d))

@@ -67,7 +67,7 @@ def run(t, x, jump_sd, step_sd, memory_s):
     last, last_dev = np.zeros((b, 2)), np.zeros((b, 2))
     out = {k: np.zeros((b, n, 2)) for k in ("mean", "left")}
     out.update({k: np.zeros((b, n)) for k in ("weight", "since")})
-    out["sd"] = after
+    out["sd"], out["sd_before"] = after, before
     out["slow_sd"] = noise_sd(t, x, lag=2)[1]
     place, place_weight = np.zeros((b, 2)), np.zeros(b)
     jumped_deg, jumps = np.zeros(b), np.zeros(b)

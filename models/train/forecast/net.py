@@ -5,9 +5,11 @@ newest four samples to the newest one, and the second axis to the side on which 
 direction is then the same movement.
 
 What is seen (SEEN numbers): the displacements that the answer may combine (the three samples before the newest, the means
-of the newest 2 to 24, the gated mean, the place it left, and where the gaze has been these seconds), each with its length
-compressed by ln(1 + length / noise); those lengths; how far the samples of each mean scatter about it; the ages of the
-samples; the gate's state; how much the gaze has jumped lately; the noise, the direction and the number of samples.
+of the newest 2 to 24, the gated mean, the place it left, where the gaze has been these seconds, and the mean over when the
+fixation may have begun with the place left then), each with its length compressed by ln(1 + length / noise); those lengths;
+how far the samples of each mean scatter about it; the ages of the samples; the gate's state; how much the gaze has jumped
+lately; the noise, the direction and the number of samples; how likely the fixation began just now, its age, that of the one
+before, and how surprising the newest sample was.
 
 The answer has a share for each displacement, an offset, and the error radius.
 """
@@ -16,16 +18,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from .runs import MAX_AGE_S
+
 SLOTS = 24
 SINGLES = (1, 2, 3)
 MEANS = (2, 3, 4, 6, 8, 12, 16, 24)
 AXIS_MEAN = 2  # place in MEANS of the mean that the first axis points from
 AGES = (1, 2, 3, 4, 5, 7, 11, 15, 23)
-BASIS = len(SINGLES) + len(MEANS) + 3
-SEEN = 3 * BASIS + len(MEANS) + len(AGES) + 8
+BASIS = len(SINGLES) + len(MEANS) + 5
+LEFT, RUN_MEAN = len(SINGLES) + len(MEANS) + 1, len(SINGLES) + len(MEANS) + 3  # places in the basis
+SEEN = 3 * BASIS + len(MEANS) + len(AGES) + 8 + 7
 FEATURES = SEEN + 1
 ANSWERS = BASIS + 3
-MAX_AGE_S = 1.0
 OFFSET_DEG = 3.0
 
 
@@ -53,7 +57,7 @@ def prepare(d):
         basis.append(mean - local)
         scatter.append(np.sqrt(np.maximum(variance, 0.0)) / sd)
     mean = d["mean"] - x
-    basis += [mean, d["left"] - d["mean"], d["place"] - x]
+    basis += [mean, d["left"] - d["mean"], d["place"] - x, d["run_mean"] - x, d["run_left"] - d["run_mean"]]
     basis = np.stack(basis, 1)
 
     axis = -basis[:, len(SINGLES) + AXIS_MEAN]
@@ -61,7 +65,7 @@ def prepare(d):
     axis = np.where(length > 1e-9, axis / np.maximum(length, 1e-9), [[1.0, 0.0]])
     side = np.column_stack([-axis[:, 1], axis[:, 0]])
     # Two samples lie on one line with the place left; rounding must not choose the side then.
-    side *= np.where((basis[:, BASIS - 2] * side).sum(1, keepdims=True) < -1e-3, -1.0, 1.0)
+    side *= np.where((basis[:, LEFT] * side).sum(1, keepdims=True) < -1e-3, -1.0, 1.0)
     basis = np.stack([(basis * axis[:, None]).sum(2), (basis * side[:, None]).sum(2)], 2)
     size = np.linalg.norm(basis, axis=2)
     compressed = np.log1p(size / sd[:, None])
@@ -79,6 +83,13 @@ def prepare(d):
         np.log(np.maximum(d["slow_sd"], 1e-6) / sd),
         axis[:, 0] ** 2,
         np.minimum(index, SLOTS - 1) / (SLOTS - 1),
+        d["first"],
+        d["second"],
+        d["few"],
+        4.0 * np.minimum(d["age"], MAX_AGE_S),
+        4.0 * np.minimum(d["age_before"], MAX_AGE_S),
+        np.log1p(d["spread"]),
+        d["surprise"] / 5.0,
     ]
     seen = np.concatenate(
         [
@@ -108,7 +119,7 @@ class Net(nn.Module):
         with torch.no_grad():
             self.body[-1].weight.mul_(0.1)
             self.body[-1].bias.zero_()
-            self.body[-1].bias[BASIS - 3] = 1.0  # start as the gated mean
+            self.body[-1].bias[RUN_MEAN] = 1.0  # start as the mean of the present fixation
             self.spread[-1].bias.fill_(2.0)
 
     def forward(self, f):

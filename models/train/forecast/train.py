@@ -13,14 +13,14 @@ import time
 
 import torch
 
-from . import dataset
+from . import dataset, radius
 from . import net as N
-from .constraints import GAZE60_A, GAZE60_B, IN_FLIGHT, KINDS, MAIN, VARIED, Calm, Cover, Harm
+from .constraints import GAZE60_A, GAZE60_B, IN_FLIGHT, KINDS, MAIN, VARIED, Calm, Harm
 from .dataset import HORIZONS_S
 
 HORIZONS = torch.tensor(HORIZONS_S, dtype=torch.float32)
 # How often each horizon is drawn, for the position and for the radius.
-PICK = torch.tensor([0.15, 0.03, 0.12, 0.10, 0.40, 0.05, 0.05, 0.06, 0.02, 0.02])
+PICK = torch.tensor([0.19, 0.03, 0.11, 0.10, 0.38, 0.04, 0.05, 0.06, 0.02, 0.02])
 PICK_AHEAD = torch.tensor([0.0, 0.04, 0.14, 0.12, 0.46, 0.06, 0.06, 0.08, 0.02, 0.02])
 RATES = (15.0, 30.0, 60.0, 120.0)
 # Part of each kind in a batch.
@@ -151,20 +151,8 @@ def train_position(net, d, a, gen):
 
 
 def train_radius(net, d, a, gen):
-    draw, cover = Sampler(d, gen), Cover()
-    descent = Descent(net.spread, a.lr, a.radius_steps)
-    for _ in range(a.radius_steps):
-        rows = draw.base(2 * a.batch)
-        hi = draw.horizons(PICK_AHEAD, len(rows))
-        known = torch.isfinite(d["truth"][rows, hi]).all(1)
-        rows, hi = rows[known], hi[known]
-        with torch.no_grad():
-            size = (answers(net, d, rows, hi) - d["truth"][rows, hi]).norm(dim=1)
-        radius = N.radius(net.spread(N.seen(d, rows, HORIZONS[hi])))
-        kind, cls = d["kind"][rows], d["cls"][rows, hi].long()
-        descent.follow(cover.loss(size, radius, d["scale"][kind, hi], kind, cls, hi), radius.mean())
-        descent.tell(cover)
-    descent.finish()
+    pool = radius.Pool(net, d, Sampler(d, gen), PICK_AHEAD, answers)
+    radius.train(net, pool, Descent, a, gen)
 
 
 def main():
@@ -173,7 +161,7 @@ def main():
     p.add_argument("--everyone", action="store_true")
     p.add_argument("--start")
     p.add_argument("--steps", type=int, default=16000)
-    p.add_argument("--radius-steps", type=int, default=9000)
+    p.add_argument("--radius-steps", type=int, default=4000)
     p.add_argument("--batch", type=int, default=1024)
     p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--seed", type=int, default=0)
