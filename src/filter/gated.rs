@@ -24,6 +24,8 @@ pub struct Step {
     pub weight: f64,
     /// The mean that was left behind, if this sample restarted the memory.
     pub left: Option<Vector>,
+    /// The noise on each axis, in degrees, as it was known before the sample.
+    pub noise_sd_deg: f64,
 }
 
 /// The mean, its weight, and the noise that its gate is scaled with.
@@ -45,6 +47,7 @@ impl GatedMean {
 
     /// Takes a sample `dt_s` seconds after the one before.
     pub fn update(&mut self, sample: Vector, dt_s: f64) -> Step {
+        let sd = self.noise.sd_deg();
         let Some((last, last_deviation)) = self.last else {
             self.last = Some((sample, Vector::zeros()));
             self.mean = sample;
@@ -53,9 +56,9 @@ impl GatedMean {
                 mean: sample,
                 weight: 1.0,
                 left: None,
+                noise_sd_deg: sd,
             };
         };
-        let sd = self.noise.sd_deg();
         self.noise.push((sample - last).norm());
         let deviation = sample - self.mean;
         let both = 0.5 * (deviation + last_deviation);
@@ -74,6 +77,7 @@ impl GatedMean {
                 mean: self.mean,
                 weight: self.weight,
                 left: Some(left),
+                noise_sd_deg: sd,
             };
         }
         self.weight = self.weight * (-dt_s.max(0.0) / MEMORY_S).exp() + 1.0;
@@ -83,6 +87,7 @@ impl GatedMean {
             mean: self.mean,
             weight: self.weight,
             left: None,
+            noise_sd_deg: sd,
         }
     }
 

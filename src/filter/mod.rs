@@ -6,6 +6,7 @@
 //! | filter | for |
 //! |---|---|
 //! | [`gated::GatedMean`] | a mean with a short memory that restarts at a saccade: little noise and no lag |
+//! | [`runs::RunMean`] | a mean over the present fixation, weighed over when it may have begun |
 //! | [`kalman::Kalman`] | constant velocity or constant acceleration, with covariance |
 //! | [`savitzky_golay::SavitzkyGolay`] | the end point (or any derivative) of a local polynomial |
 //! | [`one_euro::OneEuro`] | a low-pass whose cut-off rises with speed |
@@ -15,6 +16,7 @@ pub mod history;
 pub mod kalman;
 pub mod noise;
 pub mod one_euro;
+pub mod runs;
 pub mod savitzky_golay;
 
 use nalgebra::Vector2;

@@ -1,4 +1,4 @@
-//! The learned forecast: a small net over the newest 24 samples and the gate's state.
+//! The learned forecast: a small net over the newest 24 samples, the gate's state and the runs'.
 //!
 //! The net answers with how much of some displacements in its input to add to the newest sample, which scales with the
 //! movement, with what else to add, and with the error radius. What it was trained on bounds what it is asked: at other

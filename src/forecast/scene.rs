@@ -8,6 +8,7 @@ use crate::filter::Vector;
 use crate::filter::gated::Step;
 use crate::filter::history::{CAPACITY, History, Sample};
 use crate::filter::noise::NoiseMeter;
+use crate::filter::runs::{Resting, RunMean};
 
 /// Single samples before the newest one whose displacements are told.
 const SINGLES: usize = 3;
@@ -17,17 +18,19 @@ const MEANS: [usize; 8] = [2, 3, 4, 6, 8, 12, 16, 24];
 const AXIS_MEAN: usize = 2;
 /// The samples before the newest one whose ages are told.
 const AGES: [usize; 9] = [1, 2, 3, 4, 5, 7, 11, 15, 23];
-/// Displacements that the net's answer combines: single samples, means, the gated mean, the place left, the usual place.
-pub(super) const BASIS: usize = SINGLES + MEANS.len() + 3;
+/// Displacements that the net's answer combines: single samples, means, the gated mean, the place left, the usual place, the
+/// mean over when the fixation may have begun, and the place left then.
+pub(super) const BASIS: usize = SINGLES + MEANS.len() + 5;
 const GATED: usize = SINGLES + MEANS.len();
 const LEFT: usize = GATED + 1;
 /// How many numbers describe the moment.
-pub(super) const SEEN: usize = 3 * BASIS + MEANS.len() + AGES.len() + 8;
+pub(super) const SEEN: usize = 3 * BASIS + MEANS.len() + AGES.len() + 8 + 7;
 
 /// Scales that bring the numbers to about one, as in training.
 const PER_SECOND: f64 = 4.0;
 const MAX_AGE_S: f64 = 1.0;
 const PER_JUMP: f64 = 1.0 / 3.0;
+const PER_SURPRISE: f64 = 1.0 / 5.0;
 /// Time constants of what is remembered across fixations: where the gaze has been, and how much it has jumped.
 const PLACE_S: f64 = 5.0;
 const ACTIVITY_S: f64 = 2.0;
@@ -47,6 +50,8 @@ pub(super) struct Scene {
     place_weight: f64,
     jumped_deg: f64,
     jumps: f64,
+    runs: RunMean,
+    resting: Resting,
 }
 
 /// One moment as the net sees it, and the way back from its frame.
@@ -81,6 +86,7 @@ impl Scene {
     /// Forgets where the eye was; where it usually is and how much it jumps stay, fading with time.
     pub fn clear_position(&mut self) {
         self.history.clear();
+        self.runs.reset();
     }
 
     /// Takes a sample `dt_s` after the one before, whether or not there was a reset between them.
@@ -104,6 +110,7 @@ impl Scene {
         if let Some(earlier) = self.history.get(2) {
             self.slow_noise.push((sample.at - earlier.at).norm());
         }
+        self.resting = self.runs.update(sample.at, dt_s, step.noise_sd_deg);
         self.mean = step.mean;
         self.weight = step.weight;
         self.noise_sd_deg = noise_sd_deg;
@@ -145,6 +152,8 @@ impl Scene {
         basis[GATED] = self.mean - newest.at;
         basis[LEFT] = self.left - self.mean;
         basis[LEFT + 1] = self.place - newest.at;
+        basis[LEFT + 2] = self.resting.mean - newest.at;
+        basis[LEFT + 3] = self.resting.left - self.resting.mean;
 
         let away = -basis[SINGLES + AXIS_MEAN];
         let axis = if away.norm() > 1e-9 {
@@ -182,6 +191,13 @@ impl Scene {
             (self.slow_noise.sd_deg() / sd).ln(),
             axis.x * axis.x,
             older as f64 / (CAPACITY - 1) as f64,
+            self.resting.first,
+            self.resting.second,
+            self.resting.few,
+            PER_SECOND * self.resting.age_s.min(MAX_AGE_S),
+            PER_SECOND * self.resting.age_before_s.min(MAX_AGE_S),
+            self.resting.spread_sd.ln_1p(),
+            self.resting.surprise * PER_SURPRISE,
         ];
         let numbers = scatter.iter().map(|s| s.ln_1p()).chain(AGES.map(age)).chain(state);
         for (slot, number) in rest.iter_mut().zip(numbers) {
@@ -222,8 +238,8 @@ mod tests {
     #[test]
     fn a_turned_or_mirrored_movement_looks_the_same() {
         let reference = view(0.0, 1.0);
-        // The last number but one is the direction itself.
-        let direction = SEEN - 2;
+        // One number is the direction itself: the last but one before those of the runs.
+        let direction = SEEN - 9;
         for (angle, mirror) in [(1.0, 1.0), (-2.5, 1.0), (0.0, -1.0), (0.7, -1.0)] {
             let turned = view(angle, mirror);
             for i in (0..SEEN).filter(|&i| i != direction) {
