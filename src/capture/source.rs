@@ -19,7 +19,7 @@ pub enum SourceSpec {
     /// The configured camera, or the first usable one.
     #[default]
     Camera,
-    /// A camera by name, stable id, device path or number.
+    /// A camera by name, stable id, device path or number; `pipewire[:NAME]` and `portal[:NAME]` are cameras behind PipeWire.
     CameraNamed(String),
     /// A folder with a recording.
     Recording(String),

@@ -33,6 +33,14 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     }
     for camera in &behind_pipewire {
         writeln!(out, "{} [{}] {}", camera.name, camera.id, camera.device.display())?;
+        if !args.modes {
+            continue;
+        }
+        match camera::describe_remote(&camera.id) {
+            Some(Ok((_, modes))) => list(&modes, out)?,
+            Some(Err(error)) => writeln!(out, "  cannot be asked: {error}")?,
+            None => {}
+        }
     }
     if cameras.is_empty() && behind_pipewire.is_empty() {
         writeln!(
@@ -50,14 +58,14 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
             writeln!(out, "  {problem}")?;
         } else if args.modes {
             match camera::describe_modes(camera) {
-                Ok(modes) => {
-                    for mode in modes {
-                        writeln!(out, "  {mode}")?;
-                    }
-                }
+                Ok(modes) => list(&modes, out)?,
                 Err(error) => writeln!(out, "  cannot be asked: {error}")?,
             }
         }
     }
     Ok(())
+}
+
+fn list(modes: &[String], out: &mut Output) -> std::io::Result<()> {
+    modes.iter().try_for_each(|mode| writeln!(out, "  {mode}"))
 }

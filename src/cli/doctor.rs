@@ -50,7 +50,11 @@ impl Finding {
 pub fn run(_args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let mut findings = Vec::new();
     let (config, folders) = configuration(&mut findings);
-    cameras(&camera::cameras(), &config.camera.name, &mut findings);
+    match camera::describe_remote(&config.camera.name) {
+        Some(Ok((camera, modes))) => findings.push(offer(&camera, &modes)),
+        Some(Err(error)) => findings.push(Finding::new("camera", Verdict::Bad, error)),
+        None => cameras(&camera::cameras(), &config.camera.name, &mut findings),
+    }
     let weights_version = nets(&mut findings);
     service(&mut findings);
     if let (Some(folders), Some(version)) = (folders, weights_version) {
@@ -118,26 +122,24 @@ fn cameras(present: &[CameraInfo], wanted: &str, findings: &mut Vec<Finding>) {
         let finding = match &camera.problem {
             Some(problem) => Finding::new(WHAT, Verdict::Bad, problem),
             None => match camera::describe_modes(camera) {
-                Ok(lines) => match lines.last().filter(|line| line.starts_with("gazed chooses")) {
-                    Some(choice) => Finding::new(
-                        WHAT,
-                        Verdict::Good,
-                        format!("{} [{}]: {choice}", camera.name, camera.id),
-                    ),
-                    None => Finding::new(
-                        WHAT,
-                        Verdict::Bad,
-                        format!(
-                            "{} offers no format that gazed can read ({})",
-                            camera.name,
-                            lines.join("; ")
-                        ),
-                    ),
-                },
+                Ok(modes) => offer(camera, &modes),
                 Err(error) => Finding::new(WHAT, Verdict::Bad, format!("{} cannot be asked: {error}", camera.name)),
             },
         };
         findings.push(finding);
+    }
+}
+
+/// What gazed takes of all that a camera offers.
+fn offer(camera: &CameraInfo, modes: &[String]) -> Finding {
+    let CameraInfo { name, id, .. } = camera;
+    match modes.last().filter(|line| line.starts_with("gazed chooses")) {
+        Some(choice) => Finding::new("camera", Verdict::Good, format!("{name} [{id}]: {choice}")),
+        None => {
+            let offered = modes.join("; ");
+            let says = format!("{name} offers no format that gazed can read ({offered})");
+            Finding::new("camera", Verdict::Bad, says)
+        }
     }
 }
 

@@ -174,3 +174,31 @@ fn without_a_camera_the_daemon_waits_and_says_so() {
             .contains("plug one in, or use --source synthetic")
     );
 }
+
+/// With PipeWire built in, it does not run here; without, that is what is said.
+#[test]
+fn a_camera_behind_pipewire_that_cannot_be_had_is_explained() {
+    let desk = Desk::new();
+    let mut command = desk.gazed("camera:pipewire:Front");
+    command
+        .env("XDG_RUNTIME_DIR", desk.home.path())
+        .stderr(std::process::Stdio::null());
+    let _gazed = crate::desk::Running(command.spawn().expect("gazed starts"));
+    let client = desk.client();
+    crate::desk::eventually("gazed owns its name", || client.daemon_runs().expect("the bus answers"));
+    let session = client.session(&SessionOptions::default()).expect("a session");
+    session.start().expect("starts");
+    let manager = client.manager().expect("a proxy");
+    crate::desk::eventually("it says what is missing", || {
+        let detail = manager.state_detail().expect("a property");
+        detail.contains("PipeWire does not answer") || detail.contains("built with PipeWire")
+    });
+
+    let folder = desk.path("config/gazed");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("config.toml"), "[camera]\nname = \"pipewire:Front\"\n").expect("writes");
+    let mut doctor = desk.gazectl(&["doctor"]);
+    let said = crate::cli::run(doctor.env("XDG_RUNTIME_DIR", desk.home.path()));
+    let camera = said.stdout.lines().find(|line| line.contains("camera"));
+    assert!(camera.is_some_and(|line| line.contains("PipeWire")), "{}", said.stdout);
+}

@@ -100,6 +100,17 @@ pub fn open(wanted: &str, config: &CameraConfig) -> Result<Camera, CaptureError>
     Err(first_error.unwrap_or_else(|| CaptureError::Unavailable(none_found(&present, wanted))))
 }
 
+/// A camera behind PipeWire and what it can do, as [`describe_modes`] has it; `None` where `wanted` means a V4L2 device. It is
+/// not switched on.
+pub fn describe_remote(wanted: &str) -> Option<Result<(CameraInfo, Vec<String>), CaptureError>> {
+    let (remote, name) = Remote::named(wanted)?;
+    let described = pipewire::open(remote, name).and_then(|(device, camera)| {
+        let modes = device.modes().map_err(|error| failure(&camera, &error))?;
+        Ok((camera, mode::describe(&modes)))
+    });
+    Some(described)
+}
+
 /// What to say where none of the cameras that are present is `wanted`.
 pub fn none_found(present: &[CameraInfo], wanted: &str) -> String {
     if present.is_empty() {

@@ -181,6 +181,12 @@ fn a_camera_is_tracked_by_its_own_clock_and_off_without_listeners() {
         "{}",
         listed.stdout
     );
+    let listed = run(&mut studio.inside(studio.desk.gazectl(&["cameras", "--modes"])));
+    assert!(
+        listed.stdout.contains("gazed chooses YUYV 320x240 at 30 Hz"),
+        "{}",
+        listed.stdout
+    );
 }
 
 #[test]

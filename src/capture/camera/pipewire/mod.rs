@@ -28,22 +28,19 @@ pub fn open(remote: Remote, name: &str) -> Result<(Box<dyn VideoDevice>, CameraI
     let connection = connect(remote)?;
     let nodes = connection.cameras().map_err(|error| unavailable(remote, &error))?;
     let present: Vec<CameraInfo> = nodes.iter().map(|node| info(remote, node)).collect();
-    let id = format!("{}:{name}", remote.prefix());
+    let missing = format!("behind {}: {}", remote.prefix(), none_found(&present, name));
     // By the id without its prefix, or as V4L2's cameras are named.
-    let exact = present.iter().find(|camera| camera.id == id);
-    let camera = exact.or_else(|| matching(&present, name).first().copied());
-    let Some(camera) = camera.cloned() else {
-        let message = none_found(&present, name);
-        return Err(CaptureError::Unavailable(format!(
-            "behind {}: {message}",
-            remote.prefix()
-        )));
+    let id = format!("{}:{name}", remote.prefix());
+    let id = match present.iter().find(|camera| camera.id == id) {
+        Some(_) => Some(id),
+        None => matching(&present, name).first().map(|camera| camera.id.clone()),
     };
-    let node = nodes.into_iter().zip(&present).find(|(_, info)| info.id == camera.id);
-    match node {
-        Some((node, _)) => Ok((Box::new(PipeWireDevice::new(connection, node)), camera)),
-        None => Err(CaptureError::Unavailable(none_found(&present, name))),
-    }
+    let chosen = nodes
+        .into_iter()
+        .zip(present)
+        .find(|(_, camera)| Some(&camera.id) == id.as_ref());
+    let (node, camera) = chosen.ok_or(CaptureError::Unavailable(missing))?;
+    Ok((Box::new(PipeWireDevice::new(connection, node)), camera))
 }
 
 /// The cameras of the user's own PipeWire, V4L2's among them.
