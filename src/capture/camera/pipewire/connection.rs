@@ -76,9 +76,10 @@ impl Connection {
                     tracing::debug!(id, result, message, "PipeWire reports an error");
                     if id == PW_ID_CORE {
                         // Broken pipe: PipeWire has ended. For the user the camera is gone.
-                        failure.tell(match result.checked_neg().map(Errno::from_raw_os_error) {
-                            Some(Errno::PIPE) => Errno::NODEV.into(),
-                            _ => io::Error::other(format!("PipeWire says: {message}")),
+                        failure.tell(if result == -Errno::PIPE.raw_os_error() {
+                            Errno::NODEV.into()
+                        } else {
+                            io::Error::other(format!("PipeWire says: {message}"))
                         });
                     }
                 })
