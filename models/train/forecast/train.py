@@ -2,7 +2,7 @@
 
     python -m models.train.forecast.train --out forecast.pt [--everyone]
 
-On one core about ten minutes for the first and five for the second. Without --everyone the validation people are left out;
+On one free core about ten minutes for the first and eight for the second. Without --everyone the validation people are left out;
 with it, all people who are not held out take part. --start goes on from a trained net.
 """
 
