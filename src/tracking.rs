@@ -172,7 +172,6 @@ mod tests {
             rotation: Rotation3::from_axis_angle(&Vector3::y_axis(), yaw),
             px_per_mm: 1.0,
             origin_px: PointPx::default(),
-            residual_mm: 0.0,
         }
     }
 

@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let score = look_around(&mut world, args.seconds)?;
         let (median_deg, p95_deg) = score.error_deg();
         print!(
-            "{seed}: median {median_deg:.2} 95 % {p95_deg:.2} deg, held out {held_out_deg:.2}, at points like those {:.2}",
+            "{seed}: median {median_deg:.2} 95 % {p95_deg:.2} deg, held out {held_out_deg:.2}, mean in fixations {:.2}",
             score.of_fixations_deg()
         );
         medians.push(median_deg);
@@ -113,7 +113,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("all: {all}");
     println!(
-        "  median over people {:.2} deg; held-out error / error in fixations {:.2} (median over people)",
+        "  median over people {:.2} deg; held-out error / mean error in fixations {:.2} (median over people)",
         median(&mut medians),
         median(&mut claimed)
     );

@@ -54,9 +54,9 @@ impl Score {
         )
     }
 
-    /// Median of the frames in which the eye rested.
+    /// Mean of the frames in which the eye rested: what the mean over the points of a calibration foretells.
     pub fn of_fixations_deg(&self) -> f64 {
-        median(&mut self.rested.clone())
+        self.rested.iter().sum::<f64>() / self.rested.len().max(1) as f64
     }
 
     fn held<'f>(forecasts: impl Iterator<Item = &'f (f64, f64, usize)>) -> f64 {

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
-from . import manifest
+from . import head, manifest
 
 #: Seeds of these people; the nets are trained on others, and neither is measured on.
 FIRST_SEED = 900_000
@@ -51,6 +51,8 @@ class Person:
     fixation: np.ndarray
     #: True gaze point in mm.
     gaze_mm: np.ndarray
+    #: By how much yaw, pitch and roll of the head were seen too large, radians.
+    turn_error: np.ndarray
 
     def can_be_calibrated(self) -> bool:
         """Fixations for nine points, and some to be asked for."""
@@ -111,7 +113,10 @@ def person(recording: Path, gazectl: Path) -> Person:
         geometric = np.array([features[16] + features[18], features[17] + features[19]]) / 2
         # Fine and wide, half of each.
         appearance = np.frombuffer(bytes.fromhex(frame["appearance"]), np.int8) * (0.5 / 127 * 0.5**0.5)
-        rows.append((frame["basis"], appearance, (gaze - eyes[:2]) / eyes[2] - geometric, number, gaze))
+        angles = np.radians([float(truth[f"head_{name}_deg"]) for name in ("yaw", "pitch", "roll")])
+        place = np.array([float(truth[f"head_{name}_mm"]) for name in "xyz"])
+        turn_error = np.array(features[10:13]) - head.angles(head.seen(angles, place))
+        rows.append((frame["basis"], appearance, (gaze - eyes[:2]) / eyes[2] - geometric, number, gaze, turn_error))
     columns = [np.array(column) for column in zip(*rows)]
     return Person(*columns)
 
@@ -319,6 +324,8 @@ def run(folder: Path, gazectl: Path, count: int) -> None:
     with ThreadPoolExecutor(2) as pool:
         pairs = list(pool.map(both, range(count)))
     pairs = [pair for pair in pairs if pair[0].can_be_calibrated() and len(pair[1].fixation) >= LEAST_FRAMES]
+    changes = np.degrees([after.turn_error.mean(0) - before.turn_error.mean(0) for before, after in pairs])
+    print("head, from before to after moving: off by (SD over people) yaw {:.2f}, pitch {:.2f}, roll {:.2f} deg".format(*changes.std(0)))
     people = [joined(*pair) for pair in pairs]
     halves = [learn(people[half::2]) for half in (0, 1)]
     trials = [Trial.of(*pair, halves[1 - index % 2]) for index, pair in enumerate(pairs)]

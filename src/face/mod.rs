@@ -8,6 +8,7 @@ pub mod points;
 use crop::{CropError, Cropper};
 use finder::{Candidate, Finder};
 use head::Head;
+use nalgebra::{Rotation3, Vector3};
 use points::{COUNT, FaceFrame, Landmarks};
 
 use crate::frame::GrayImage;
@@ -108,8 +109,9 @@ pub struct LandmarkNet {
 impl LandmarkNet {
     /// Side of the crop, in pixels.
     const SIDE: usize = 64;
-    /// Points, then the face logit and the logarithm of the expected point error in parts of the side.
-    const OUTPUTS: usize = 2 * COUNT + 2;
+    /// Points, the face logit, the logarithm of the expected point error in parts of the side; the head's yaw, pitch and
+    /// roll as seen in the crop.
+    const OUTPUTS: usize = 2 * COUNT + 5;
 
     pub fn new(weights: &Weights) -> Result<Self, FaceError> {
         let net = weights.load(NetName::Landmarks, &[1, 1, Self::SIDE, Self::SIDE], Self::OUTPUTS)?;
@@ -133,11 +135,64 @@ impl LandmarkNet {
         let confidence = 1.0 / (1.0 + (-answer[2 * COUNT]).exp());
         let expected_error = answer[2 * COUNT + 1].exp();
         let landmarks = Landmarks(points);
-        Ok(Head::fit(&landmarks).map(|head| Face {
+        let [yaw, pitch, roll] = [2, 3, 4].map(|index| f64::from(answer[2 * COUNT + index]));
+        // The crop was cut upright.
+        let upright = Rotation3::from_axis_angle(&Vector3::z_axis(), f64::from(frame.roll_rad));
+        let rotation = upright * head::rotation([yaw, pitch, roll]);
+        Ok(Head::laid_over(&landmarks, rotation).map(|head| Face {
             landmarks,
             head,
             confidence,
             expected_error,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::capture::decode;
+    use crate::clock::Timestamp;
+    use crate::frame::BufferPool;
+    use crate::synthetic::{SyntheticCamera, SyntheticUser};
+
+    /// Degrees of yaw, pitch and roll that the nets see of somebody whose head is turned by as many.
+    fn seen(turn_deg: [f64; 3]) -> [f64; 3] {
+        let [yaw, pitch, roll] = turn_deg;
+        let source = format!(
+            "seed=8,head_x_mm=0,head_sway_mm=0,head_follow=0,glasses=no,head_yaw_deg={yaw},head_pitch_deg={pitch},head_roll_deg={roll}"
+        );
+        let parameters = source.parse().expect("known keys");
+        let user = Arc::new(SyntheticUser::new(parameters, Timestamp::from_nanos(0)));
+        let mut camera = SyntheticCamera::new(user);
+        let exposed = camera.expose(10).expect("a picture");
+        let image = decode::jpeg(exposed.jpeg, &BufferPool::default()).expect("a picture");
+        let mut tracker = FaceTracker::new(&Weights::BuiltIn).expect("weights");
+        let face = tracker.track(&image).expect("nets").expect("a face");
+        face.head.angles_rad().map(f64::to_degrees)
+    }
+
+    #[test]
+    fn a_turned_head_is_seen_turned_by_as_much() {
+        let straight = seen([0.0, -5.0, 0.0]);
+        for turn in [
+            [18.0, -5.0, 0.0],
+            [-18.0, -5.0, 0.0],
+            [0.0, 7.0, 0.0],
+            [0.0, -17.0, 0.0],
+            [0.0, -5.0, 15.0],
+        ] {
+            let seen = seen(turn);
+            for axis in 0..3 {
+                let expected = turn[axis] - [0.0, -5.0, 0.0][axis];
+                let change = seen[axis] - straight[axis];
+                assert!(
+                    (change - expected).abs() < 5.0,
+                    "turned by {turn:?} degrees, seen {seen:?}, straight {straight:?}"
+                );
+            }
+        }
     }
 }
