@@ -9,6 +9,8 @@ use super::features::Features;
 
 /// Number of basis functions.
 pub const BASIS: usize = 17;
+/// The functions from here on are of the head's pose alone.
+pub const POSE: usize = 11;
 
 pub type Basis = SVector<f64, BASIS>;
 pub type Covariance = SMatrix<f64, BASIS, BASIS>;

@@ -9,7 +9,7 @@ use nalgebra::{Cholesky, DMatrix, DVector, Dyn, Vector2};
 
 use super::appearance::Appearance;
 use super::features::Features;
-use super::prior::{Basis, Covariance, Prior};
+use super::prior::{Basis, Covariance, POSE, Prior};
 
 /// One frame, as the process sees it.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,8 @@ impl Input {
 /// How far a person is from those the prior was learned from; ones for somebody like them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scales {
-    /// Of the covariance of the linear part.
+    /// Of the covariance of the linear part, but for what the head's pose brings: nobody turns the head while calibrating,
+    /// so that the samples know nothing of that.
     linear: f64,
     /// Of the variance of the appearance's part.
     appearance: f64,
@@ -38,7 +39,7 @@ pub struct Scales {
     length: f64,
     /// Share of the fine way to look at the eyes in how far apart they look, 0..=1; the wide one has the rest.
     fine: f64,
-    /// Of both variances of the noise.
+    /// Of both variances of the noise; never less than others have, for a minute of calibration is steadier than a day.
     noise: f64,
 }
 
@@ -59,7 +60,7 @@ impl Scales {
         (|scales| &mut scales.appearance, &[1.0, 5.0, 25.0]),
         (|scales| &mut scales.length, &[0.25, 0.5, 1.0]),
         (|scales| &mut scales.fine, &[0.0, 0.5, 1.0]),
-        (|scales| &mut scales.noise, &[0.3, 1.0, 3.0, 9.0]),
+        (|scales| &mut scales.noise, &[1.0, 3.0, 9.0]),
     ];
 
     /// Minus the logarithm of how probable the scales are beforehand: factors of 3, 5, 2 and 3 are ordinary ones,
@@ -226,7 +227,11 @@ impl<'p> Problem<'p> {
 
     fn solve_axis(&self, index: usize, scales: Scales, alike: &DMatrix<f64>) -> Option<Axis> {
         let prior = &self.prior.axes[index];
-        let covariance = Covariance::from(prior.covariance) * scales.linear;
+        let widths = Basis::from_fn(|index, _| if index < POSE { scales.linear.sqrt() } else { 1.0 });
+        let mut covariance = Covariance::from(prior.covariance).component_mul(&(widths * widths.transpose()));
+        // What all samples want alike is the person's own, not that of how the eyes looked in them: else it would be
+        // gone as soon as they look otherwise.
+        covariance[(0, 0)] += self.prior.appearance_variance * scales.appearance;
         let (of_point, of_frame) = (prior.point_variance * scales.noise, prior.frame_variance * scales.noise);
         let mean = Basis::from(prior.weights);
         let turned: Vec<Basis> = self.inputs.iter().map(|input| covariance * input.basis).collect();
