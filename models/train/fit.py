@@ -160,7 +160,7 @@ def _pose(fresh: nn.Module, run: Run) -> nn.Module:
     held = samples.FaceStore.build(t.portraits("validation"))
     if synthetic:
         drawn = rendered.stores(synthetic)[1]
-        # The last tenth are other people: recordings are read in the order of their seeds.
+        # Recordings are read in the order of their seeds: but for whom the cut goes through, the last tenth are other people.
         first = len(drawn.pictures) * 9 // 10
         store, held_drawn = store.join(drawn.part(0, first)), drawn.part(first, len(drawn.pictures))
     weights = _weights("pose", *sizes, len(store.pictures) - sum(sizes))
