@@ -33,6 +33,11 @@ impl SyntheticUser {
         Ok(self.truth.look_at(point.x, point.y)?)
     }
 
+    /// Asks it to turn its head so far beside its usual pose (yaw to its left, pitch up) until it is released.
+    pub fn turn_head(&self, yaw_deg: f64, pitch_deg: f64) -> Result<(), ClientError> {
+        Ok(self.truth.turn_head(yaw_deg, pitch_deg)?)
+    }
+
     /// Lets it look where it likes.
     pub fn release(&self) -> Result<(), ClientError> {
         Ok(self.truth.release()?)

@@ -8,6 +8,7 @@ use super::eyeball::Vec3;
 use super::fixational::Wander;
 use super::parameters::Parameters;
 use super::random::{Draws, Purpose};
+use super::steering::HeadTurn;
 
 /// The head at one moment: `camera_from_head` with its turn and the place of the point between the eyeballs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,6 +30,15 @@ impl HeadPose {
         let pitch = Matrix3::new(1.0, 0.0, 0.0, 0.0, cp, sp, 0.0, -sp, cp);
         let roll = Matrix3::new(cr, -sr, 0.0, sr, cr, 0.0, 0.0, 0.0, 1.0);
         yaw * pitch * roll
+    }
+
+    /// The same head turned further.
+    pub(crate) fn turned(self, by: HeadTurn) -> Self {
+        Self {
+            yaw_rad: self.yaw_rad + by.yaw_rad,
+            pitch_rad: self.pitch_rad + by.pitch_rad,
+            ..self
+        }
     }
 
     pub(crate) fn position(&self) -> Vec3 {

@@ -1,6 +1,6 @@
-//! What the synthetic user was told to look at, as a log over time.
+//! What the synthetic user was told to do: to look at points and to turn the head, as logs over time.
 //!
-//! The log only ever grows at its end and every entry takes effect a human reaction time after it was made, so that the
+//! A log only ever grows at its end and every entry takes effect a human reaction time after it was made, so that the
 //! pictures already rendered ahead stay true and `truth_at` stays a function of time.
 
 use crate::geometry::VisualAngle;
@@ -47,6 +47,75 @@ impl SteeringLog {
 
     pub(crate) fn events(&self) -> &[SteeringEvent] {
         &self.events
+    }
+}
+
+/// By how much the head is turned beside its usual pose, radians: yaw to the person's left, pitch up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct HeadTurn {
+    pub(crate) yaw_rad: f64,
+    pub(crate) pitch_rad: f64,
+}
+
+impl HeadTurn {
+    fn towards(self, other: Self, share: f64) -> Self {
+        let between = |from: f64, to: f64| from + (to - from) * share;
+        Self {
+            yaw_rad: between(self.yaw_rad, other.yaw_rad),
+            pitch_rad: between(self.pitch_rad, other.pitch_rad),
+        }
+    }
+}
+
+/// How long a voluntary turn of the head takes, somebody not in a hurry.
+const TURN_S: f64 = 0.9;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct TurnEvent {
+    effective_s: f64,
+    from: HeadTurn,
+    to: HeadTurn,
+}
+
+impl TurnEvent {
+    /// Positions along the way of least jerk (Flash and Hogan, Journal of Neuroscience 5, 1985).
+    fn at(&self, time_s: f64) -> HeadTurn {
+        let along = ((time_s - self.effective_s) / TURN_S).clamp(0.0, 1.0);
+        let share = along.powi(3) * (10.0 + along * (6.0 * along - 15.0));
+        self.from.towards(self.to, share)
+    }
+}
+
+/// How the user was told to turn the head.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TurnLog {
+    events: Vec<TurnEvent>,
+    added: i64,
+}
+
+impl TurnLog {
+    pub(crate) fn add(&mut self, seed: u64, now_s: f64, to: HeadTurn) {
+        let last = self.events.last();
+        if last.map_or(HeadTurn::default(), |last| last.to) == to {
+            return;
+        }
+        let reaction_s = Draws::new(seed, Purpose::TurnReaction, self.added).between(REACTION_S[0], REACTION_S[1]);
+        let after = last.map_or(f64::NEG_INFINITY, |last| last.effective_s + 1e-6);
+        let effective_s = (now_s + reaction_s).max(after);
+        let from = self.at(effective_s);
+        if self.events.len() >= CAPACITY {
+            self.events.drain(..CAPACITY / 2);
+        }
+        self.events.push(TurnEvent { effective_s, from, to });
+        self.added += 1;
+    }
+
+    pub(crate) fn at(&self, time_s: f64) -> HeadTurn {
+        let after = self.events.partition_point(|event| event.effective_s <= time_s);
+        match after.checked_sub(1) {
+            Some(index) => self.events[index].at(time_s),
+            None => self.events.first().map_or(HeadTurn::default(), |first| first.from),
+        }
     }
 }
 

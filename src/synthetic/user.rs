@@ -16,7 +16,7 @@ use super::lids::Lids;
 use super::parameters::Parameters;
 use super::person::Person;
 use super::scanpath::{ScanState, Scanpath};
-use super::steering::SteeringLog;
+use super::steering::{HeadTurn, SteeringLog, TurnLog};
 use super::truth::{Movement, Truth};
 
 /// A person who looks around. Everything about it is a pure function of its parameters, of what it was told to look at and
@@ -33,6 +33,7 @@ pub struct SyntheticUser {
     blinks: Blinks,
     head: HeadMotion,
     steering: RwLock<SteeringLog>,
+    turns: RwLock<TurnLog>,
 }
 
 /// Everything that a picture of one instant needs.
@@ -65,6 +66,7 @@ impl SyntheticUser {
             blinks: Blinks::new(parameters.seed, parameters.blinks_per_minute),
             head: HeadMotion::new(&parameters),
             steering: RwLock::default(),
+            turns: RwLock::default(),
             person,
             parameters,
         }
@@ -91,9 +93,20 @@ impl SyntheticUser {
         }
     }
 
-    /// Lets the user look around freely again.
+    /// Tells the user, at `now`, to turn the head by so many radians beside its usual pose (yaw to the person's left, pitch
+    /// up) until told otherwise; the eyes stay on what they look at. Angles that are not finite are ignored.
+    pub fn turn_head(&self, yaw_rad: f64, pitch_rad: f64, now: Timestamp) {
+        if yaw_rad.is_finite() && pitch_rad.is_finite() {
+            let mut log = self.turns.write().unwrap_or_else(PoisonError::into_inner);
+            let turn = HeadTurn { yaw_rad, pitch_rad };
+            log.add(self.parameters.seed, now.seconds_since(self.epoch), turn);
+        }
+    }
+
+    /// Lets the user look around freely again, the head as usual.
     pub fn release(&self, now: Timestamp) {
         self.steer(None, now);
+        self.turn_head(0.0, 0.0, now);
     }
 
     fn steer(&self, point: Option<ScreenPoint>, now: Timestamp) {
@@ -184,7 +197,8 @@ impl SyntheticUser {
             scan.gaze.x_deg + small.x_deg,
             scan.gaze.y_deg + small.y_deg,
         ));
-        let head = self.head.pose(time_s, scan.head_target);
+        let turn = self.turns.read().unwrap_or_else(PoisonError::into_inner).at(time_s);
+        let head = self.head.pose(time_s, scan.head_target).turned(turn);
         let camera_from_head = head.rotation();
         let screen = self.setup.screen;
         let target = self
@@ -281,6 +295,33 @@ mod tests {
         for time in [302.0, 310.0, 1000.0] {
             assert_eq!(steered.truth_at(at(time)).gaze, free.truth_at(at(time)).gaze);
         }
+    }
+
+    #[test]
+    fn a_turned_head_leaves_the_gaze_where_it_is() {
+        let (turned, free) = (user("seed=8,blink_rate=0"), user("seed=8,blink_rate=0"));
+        for user in [&turned, &free] {
+            user.look_at(ScreenPoint::CENTRE, at(10.0));
+        }
+        turned.turn_head(0.25, -0.1, at(20.0));
+        turned.turn_head(f64::NAN, 0.0, at(20.1));
+        assert_eq!(turned.truth_at(at(20.17)), free.truth_at(at(20.17)));
+        let mut last = 0.0;
+        for time in [20.5, 20.8, 21.2, 25.0] {
+            let (a, b) = (turned.truth_at(at(time)), free.truth_at(at(time)));
+            assert_eq!((a.gaze, a.movement), (b.gaze, b.movement));
+            let yaw = a.head.yaw_rad - b.head.yaw_rad;
+            assert!(yaw > last - 1e-9, "{yaw} rad at {time} s");
+            last = yaw;
+        }
+        assert!((last - 0.25).abs() < 1e-9, "{last} rad");
+        let eyes = |user: &SyntheticUser| user.truth_at(at(25.0)).landmarks;
+        assert!(eyes(&turned) != eyes(&free));
+        for user in [&turned, &free] {
+            user.release(at(30.0));
+        }
+        let (a, b) = (turned.truth_at(at(32.0)), free.truth_at(at(32.0)));
+        assert_eq!(a.head.yaw_rad, b.head.yaw_rad);
     }
 
     #[test]

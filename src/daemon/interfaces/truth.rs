@@ -42,7 +42,21 @@ impl Truth {
         Ok(())
     }
 
-    /// Lets the synthetic user look where it likes again.
+    /// Makes the synthetic user turn its head by so many degrees beside its usual pose, yaw to its left and pitch up, until
+    /// it is released; the eyes stay on what they look at.
+    fn turn_head(&self, yaw_deg: f64, pitch_deg: f64) -> Result<()> {
+        let possible = |angle: f64, most: f64| angle.abs() <= most;
+        if !(possible(yaw_deg, 60.0) && possible(pitch_deg, 40.0)) {
+            return Err(Error::InvalidArgument(format!(
+                "nobody looks at a screen with the head turned by {yaw_deg} and {pitch_deg} degrees: at most 60 and 40"
+            )));
+        }
+        let now = MonotonicClock.now();
+        self.user.turn_head(yaw_deg.to_radians(), pitch_deg.to_radians(), now);
+        Ok(())
+    }
+
+    /// Lets the synthetic user look where it likes again, its head as usual.
     fn release(&self) {
         self.user.release(MonotonicClock.now());
     }
