@@ -36,6 +36,9 @@ struct Args {
     /// Afterwards, move the head 10 cm aside, turn it 15 degrees, and look around for as long again
     #[arg(long, conflicts_with = "slide_mm")]
     moved: bool,
+    /// Do not turn the head at the end of the calibration
+    #[arg(long)]
+    still: bool,
     /// Slide down in the chair by so much while looking around, and click every 20 seconds
     #[arg(long, value_name = "MM")]
     slide_mm: Option<f64>,
@@ -56,6 +59,15 @@ const POINTS: [(f64, f64); 9] = [
 /// Time that the eyes need to reach a new point and to rest on it, and during which they are then believed.
 const ARRIVAL_S: f64 = 0.7;
 const REST_S: f64 = 1.0;
+/// Then the head turns, degrees to the left and up, while the eyes stay on a point.
+const TURNS: [((f64, f64), (f64, f64)); 4] = [
+    ((0.4, 0.45), (15.0, 0.0)),
+    ((0.6, 0.45), (-15.0, 0.0)),
+    ((0.45, 0.55), (0.0, 10.0)),
+    ((0.55, 0.55), (0.0, -10.0)),
+];
+/// Time that the eyes need to reach the point and the head to have turned most of the way.
+const TURN_S: f64 = 0.9;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
@@ -65,7 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut parameters: Parameters = format!("seed={seed},{}", args.with).trim_end_matches(',').parse()?;
         parameters.slide_mm_per_minute = 0.0;
         let mut world = World::new(parameters.clone(), 0.0)?;
-        let (mapping, held_out_deg) = match calibrate(&mut world)? {
+        let (mapping, held_out_deg) = match calibrate(&mut world, args.still)? {
             Ok(fitted) => fitted,
             Err(reason) => {
                 println!("{seed}: not calibrated: {reason}");
@@ -127,24 +139,30 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A map and its held-out error in degrees, or why there is none.
 type Calibrated = Result<(Mapping, f64), String>;
 
-fn calibrate(world: &mut World) -> Result<Calibrated, Box<dyn Error>> {
+fn calibrate(world: &mut World, still: bool) -> Result<Calibrated, Box<dyn Error>> {
     let mut gathering = Gathering::default();
-    for (x, y) in POINTS {
+    let turns: &[_] = if still { &[] } else { &TURNS };
+    let points = POINTS.iter().map(|point| (*point, (0.0, 0.0), ARRIVAL_S));
+    let turned = turns.iter().map(|(point, turn)| (*point, *turn, TURN_S));
+    for ((x, y), (yaw_deg, pitch_deg), arrival_s) in points.chain(turned) {
         let point = ScreenPoint::new(x, y);
         world.look_at(point);
+        world.turn_head(yaw_deg, pitch_deg);
         let shown_s = world.now_s();
         let mut frames = Vec::new();
-        while world.now_s() < shown_s + ARRIVAL_S + REST_S {
+        while world.now_s() < shown_s + arrival_s + REST_S {
             let look = world.step()?;
-            if look.time_s >= shown_s + ARRIVAL_S {
+            if look.time_s >= shown_s + arrival_s {
                 frames.push(look.features);
             }
         }
         // A tool would show the point again; a person who is scored has one chance.
-        if let Ok(frames) = gather(frames.iter(), &world.setup()) {
-            gathering.add(point, frames)?;
+        match gather(frames.iter(), &world.setup()) {
+            Ok(frames) => gathering.add(point, frames)?,
+            Err(e) => eprintln!("{x} {y} {yaw_deg}: {e}"),
         }
     }
+    world.turn_head(0.0, 0.0);
     Ok(match gathering.fit(&world.setup()) {
         Ok(fitted) => Ok((fitted.mapping.clone(), fitted.quality.error_deg)),
         Err(error) => Err(error.to_string()),

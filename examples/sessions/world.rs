@@ -102,6 +102,12 @@ impl World {
         self.user.look_at(point, self.camera.captured(self.next));
     }
 
+    /// Degrees beside the usual pose: to the person's left, up.
+    pub fn turn_head(&self, yaw_deg: f64, pitch_deg: f64) {
+        let now = self.camera.captured(self.next);
+        self.user.turn_head(yaw_deg.to_radians(), pitch_deg.to_radians(), now);
+    }
+
     pub fn release(&self) {
         self.user.release(self.camera.captured(self.next));
     }

@@ -44,6 +44,10 @@ pub const NAMES: [&str; COUNT] = [
     "right_gaze_y",
 ];
 
+/// Places of the head's yaw and pitch in [`NAMES`].
+pub(super) const HEAD_YAW: usize = 10;
+pub(super) const HEAD_PITCH: usize = 11;
+
 /// The features of one frame and where the eyes are.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Features {
@@ -203,5 +207,15 @@ impl EyeFeatures {
             yaw_rad: from_centre.x.atan2(depth),
             pitch_rad: (-from_centre.y).atan2(depth.hypot(from_centre.x)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_named_places_are_where_they_say() {
+        assert_eq!((NAMES[HEAD_YAW], NAMES[HEAD_PITCH]), ("head_yaw", "head_pitch"));
     }
 }

@@ -1,6 +1,7 @@
 //! What a calibration gathers: which frames of the time that a point was looked at are believed, and how good the fit is.
 //! The daemon's conversation and recordings go through it alike.
 
+use super::features::{HEAD_PITCH, HEAD_YAW};
 use super::profile::Profile;
 use super::quality::{Answers, Quality};
 use super::{Features, Fit, FitError, Mapping, Sample};
@@ -19,6 +20,8 @@ const OUTLIER_DISTANCES: f64 = 3.0;
 /// Half of the frames lie further from their middle than this where the user did not look at one point: well above what
 /// a noisy camera does to a steady gaze.
 const UNSTEADY_DEG: f64 = 4.0;
+/// A head this far from how it mostly was is turned, 7 degrees: people who only look about the screen turn it less.
+const TURNED_RAD: f64 = 0.122;
 
 /// Picks the frames that show one steady gaze.
 pub fn gather<'f>(frames: impl Iterator<Item = &'f Result<Features, Absence>>, setup: &Setup) -> Gathered {
@@ -134,6 +137,11 @@ impl LeftOut {
 }
 
 impl Target {
+    /// How the head was turned, yaw and pitch in radians.
+    fn pose(&self) -> [f64; 2] {
+        [HEAD_YAW, HEAD_PITCH].map(|index| median(self.frames.iter().map(|frame| frame.values[index]).collect()))
+    }
+
     /// How far off the mapping itself thinks to be, mean over the frames.
     fn radius_mm(&self, mapping: &Mapping, setup: &Setup) -> f64 {
         let radii = self
@@ -203,6 +211,15 @@ impl Gathering {
         }
     }
 
+    /// The points looked at with the head as it mostly was: not those for which it was turned, which say what a turned head
+    /// brings, but nothing of what is to be expected of somebody who sits as usual.
+    fn usual(&self) -> Vec<bool> {
+        let poses: Vec<[f64; 2]> = self.targets.iter().map(Target::pose).collect();
+        let [yaw, pitch] = [0, 1].map(|axis| median(poses.iter().map(|pose| pose[axis]).collect()));
+        let is_usual = |pose: &[f64; 2]| (pose[0] - yaw).hypot(pose[1] - pitch) < TURNED_RAD;
+        poses.iter().map(is_usual).collect()
+    }
+
     /// Fits all points, and measures the fit at each point by one that was made without it.
     ///
     /// That error is too large for what is to come: most points lie at the edge of all, and without one there is nothing near
@@ -218,11 +235,8 @@ impl Gathering {
                 least: super::LEAST_SAMPLES,
             });
         }
-        let seen: Vec<LeftOut> = self
-            .targets
-            .iter()
-            .map(|target| LeftOut::of(&mapping, target, setup))
-            .collect();
+        let usual = self.targets.iter().zip(self.usual()).filter(|(_, usual)| *usual);
+        let seen: Vec<LeftOut> = usual.map(|(target, _)| LeftOut::of(&mapping, target, setup)).collect();
         let mean_radius =
             |points: &[LeftOut]| points.iter().map(|point| point.radius_mm).sum::<f64>() / points.len() as f64;
         let nearness = (mean_radius(&seen) / mean_radius(&held_out)).clamp(0.0, 1.0);
@@ -243,21 +257,25 @@ impl Gathering {
     }
 
     /// What fits answer that were made without the point they are asked for. Points without which there is no fit are
-    /// missing.
+    /// missing, and those for which the head was turned.
     fn left_out(&self, all: &Fit, setup: &Setup) -> Vec<LeftOut> {
         let mut held_out = Vec::with_capacity(self.targets.len());
         let (count, folds) = (self.targets.len(), Self::FOLDS.min(self.targets.len()));
+        let usual = self.usual();
         for fold in 0..folds {
             // Points that follow each other stay together: what is next to a point in time says too much about it.
             let of = |left_out: bool| {
                 let chosen = self.targets.iter().enumerate();
-                chosen
-                    .filter(move |(index, _)| (index * folds / count == fold) == left_out)
-                    .map(|(_, target)| target)
+                chosen.filter(move |(index, _)| (index * folds / count == fold) == left_out)
             };
-            if let Ok(fit) = all.of_same_person(&Self::samples_of(of(false)), setup) {
+            let asked = || of(true).filter(|(index, _)| usual[*index]);
+            if asked().next().is_none() {
+                continue;
+            }
+            let others = of(false).map(|(_, target)| target);
+            if let Ok(fit) = all.of_same_person(&Self::samples_of(others), setup) {
                 let mapping = Mapping::Fitted(Box::new(fit));
-                held_out.extend(of(true).map(|target| LeftOut::of(&mapping, target, setup)));
+                held_out.extend(asked().map(|(_, target)| LeftOut::of(&mapping, target, setup)));
             }
         }
         held_out

@@ -6,6 +6,7 @@ use std::path::Path;
 use gazed::bus::options::SessionOptions;
 use serde_json::Value;
 
+use crate::bus::{next, refusal, session};
 use crate::cli::{Said, first_lines, run};
 use crate::desk::{Desk, eventually};
 
@@ -178,8 +179,9 @@ fn the_synthetic_user_is_calibrated_from_outside() {
     ]));
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    // Five points, and the turns of the head.
     assert!(
-        report["fitted"]["points"].as_u64().is_some_and(|points| points >= 3),
+        report["fitted"]["points"].as_u64().is_some_and(|points| points >= 7),
         "{report}"
     );
     let listed = run(&mut desk.gazectl(&["profiles", "--json"]));
@@ -196,6 +198,34 @@ fn the_synthetic_user_is_calibrated_from_outside() {
     let said = run(&mut desk.gazectl(&["profiles", "--delete", "desk", "--json"]));
     let left: Value = serde_json::from_str(&said.stdout).expect("JSON");
     assert_eq!((said.code, &left["profiles"]), (Some(0), &serde_json::json!([])));
+}
+
+#[test]
+fn the_synthetic_user_turns_its_head_as_told() {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed("synthetic:seed=3,fps=10,blink_rate=0,head_sway_mm=0");
+    let client = desk.client();
+    let truth = client.truth().expect("a proxy");
+    truth.look_at(0.5, 0.5).expect("looks there");
+    let mut session = session(&client);
+    session.start().expect("starts");
+    let mut yaw_deg = || {
+        next(&mut session)
+            .record
+            .head
+            .map_or(0.0, |head| f64::from(head.yaw_deg))
+    };
+    let straight = yaw_deg();
+    truth.turn_head(18.0, 0.0).expect("turns");
+    eventually("the head is seen turned to the left", || yaw_deg() > straight + 12.0);
+    truth.release().expect("lets go");
+    eventually("the head is seen as it was", || (yaw_deg() - straight).abs() < 6.0);
+    for (yaw, pitch) in [(61.0, 0.0), (0.0, -41.0), (f64::NAN, 0.0)] {
+        assert_eq!(
+            refusal(truth.turn_head(yaw, pitch)),
+            "org.gazed.Gaze1.Error.InvalidArgument"
+        );
+    }
 }
 
 #[test]

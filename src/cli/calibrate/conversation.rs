@@ -9,11 +9,12 @@ use serde_json::{Map, Value as Json};
 
 use super::Mode;
 use super::clicks::Clicks;
-use super::course::{Course, Seen, Shown, Step};
+use super::course::{Course, Seen, Shown, Step, Turn};
 use super::points;
 use super::pursuit::Pursuit;
 use super::report::{Report, Scale, Validated};
 use super::tour::Tour;
+use super::turns::Turns;
 use crate::bus::options::SessionOptions;
 use crate::bus::proxies::CalibrationProxyBlocking;
 use crate::bus::record::{Flags, Record};
@@ -35,6 +36,8 @@ const SYNTHETIC_CLICK_S: f64 = 1.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Calibrating,
+    /// The head turns while the eyes stay on a point.
+    Turning,
     Validating,
 }
 
@@ -46,10 +49,12 @@ pub struct Conversation {
     synthetic_user: Option<SyntheticUser>,
     course: Box<dyn Course>,
     phase: Phase,
+    turns: bool,
     fitted: Map<String, Json>,
     validated: Vec<Validated>,
     missed: Vec<String>,
     looked_at: Option<ScreenPoint>,
+    turned: Option<Turn>,
 }
 
 impl Conversation {
@@ -68,10 +73,12 @@ impl Conversation {
             synthetic_user: SyntheticUser::find(client)?,
             course: Box::new(Tour::new(Vec::new(), now())),
             phase: Phase::Calibrating,
+            turns: false,
             fitted: Map::new(),
             validated: Vec::new(),
             missed: Vec::new(),
             looked_at: None,
+            turned: None,
         })
     }
 
@@ -90,9 +97,10 @@ impl Conversation {
         Ok(self.calibration.open_preview()?.into())
     }
 
-    /// Shows the first point.
-    pub fn start(&mut self, mode: Mode, points: Vec<ScreenPoint>) {
+    /// Shows the first point. With `turns` the user is asked to turn the head at the end.
+    pub fn start(&mut self, mode: Mode, points: Vec<ScreenPoint>, turns: bool) {
         self.phase = Phase::Calibrating;
+        self.turns = turns;
         self.validated.clear();
         self.missed.clear();
         self.course = match mode {
@@ -136,7 +144,7 @@ impl Conversation {
             Step::Watch => Ok(None),
             Step::Take(point, from, to) => {
                 match self.phase {
-                    Phase::Calibrating => self.add(point, from, to)?,
+                    Phase::Calibrating | Phase::Turning => self.add(point, from, to)?,
                     Phase::Validating => self.validate(point, from, to)?,
                 }
                 Ok(None)
@@ -160,6 +168,11 @@ impl Conversation {
         if self.looked_at.is_none_or(far) {
             user.look_at(shown.point)?;
             self.looked_at = Some(shown.point);
+        }
+        if self.turned != shown.turn {
+            let [yaw_deg, pitch_deg] = shown.turn.map_or([0.0; 2], Turn::pose_deg);
+            user.turn_head(yaw_deg, pitch_deg)?;
+            self.turned = shown.turn;
         }
         if now().seconds_since(shown.since) >= SYNTHETIC_CLICK_S {
             self.course.click(Some(shown.point), now());
@@ -218,12 +231,14 @@ impl Conversation {
                          at each point until it goes, and try again. The old profile is untouched"
                     );
                 }
-                let fitted = self.calibration.fit().map_err(ClientError::from);
-                self.fitted = facts(&fitted.context("the points could not be fitted; the old profile is untouched")?);
-                self.phase = Phase::Validating;
-                self.course = Box::new(Tour::new(points::validation(), now()));
-                Ok(None)
+                if self.turns {
+                    self.phase = Phase::Turning;
+                    self.course = Box::new(Turns::new(now()));
+                    return Ok(None);
+                }
+                self.fit()
             }
+            Phase::Turning => self.fit(),
             Phase::Validating => Ok(Some(Report {
                 scale: Scale::of(&self.fitted),
                 fitted: std::mem::take(&mut self.fitted),
@@ -231,6 +246,15 @@ impl Conversation {
                 missed: std::mem::take(&mut self.missed),
             })),
         }
+    }
+
+    /// Has the service fit what was added, and goes on to points that were not.
+    fn fit(&mut self) -> anyhow::Result<Option<Report>> {
+        let fitted = self.calibration.fit().map_err(ClientError::from);
+        self.fitted = facts(&fitted.context("the points could not be fitted; the old profile is untouched")?);
+        self.phase = Phase::Validating;
+        self.course = Box::new(Tour::new(points::validation(), now()));
+        Ok(None)
     }
 }
 
@@ -253,5 +277,6 @@ fn seen(record: &Record) -> Seen {
     Seen {
         captured: Timestamp::from_nanos(record.captured_ns),
         gaze: open.then(|| ScreenPoint::new(record.gaze_x, record.gaze_y)),
+        head_deg: record.head.map(|head| [head.yaw_deg, head.pitch_deg].map(f64::from)),
     }
 }

@@ -9,6 +9,38 @@ use crate::geometry::ScreenPoint;
 pub struct Seen {
     pub captured: Timestamp,
     pub gaze: Option<ScreenPoint>,
+    /// Yaw and pitch of the head, where they are known.
+    pub head_deg: Option<[f64; 2]>,
+}
+
+/// How the head is to be turned while the eyes stay on a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Left,
+    Right,
+    Up,
+    Down,
+}
+
+impl Turn {
+    /// Yaw (to the person's left) and pitch (up) beside the usual pose of somebody who turns as asked, in degrees.
+    pub fn pose_deg(self) -> [f64; 2] {
+        match self {
+            Self::Left => [18.0, 0.0],
+            Self::Right => [-18.0, 0.0],
+            Self::Up => [0.0, 11.0],
+            Self::Down => [0.0, -11.0],
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
 }
 
 /// What is to be done now.
@@ -32,6 +64,8 @@ pub struct Shown {
     /// Counts the points from 1.
     pub number: usize,
     pub of: usize,
+    /// How the head is to be turned meanwhile.
+    pub turn: Option<Turn>,
 }
 
 /// A point that was given up, and why.

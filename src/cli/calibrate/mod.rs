@@ -22,6 +22,7 @@ mod result;
 mod screen;
 mod terminal;
 mod tour;
+mod turns;
 
 /// Calibrates the gaze: look at a few points, and a profile is stored and used from then on.
 ///
@@ -38,8 +39,11 @@ pub struct Args {
     /// How the eye is led
     #[arg(long, value_enum, default_value_t = Mode::Points)]
     mode: Mode,
+    /// Do not ask to turn the head at the end: quicker, but the gaze gets worse when the head moves
+    #[arg(long)]
+    still: bool,
     /// Calibrate from this recording instead of the camera
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["points", "mode", "terminal", "output"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["points", "mode", "still", "terminal", "output"])]
     recording: Option<PathBuf>,
     /// Show the points in the terminal instead of a window
     #[arg(long)]
@@ -83,6 +87,18 @@ impl Mode {
     }
 }
 
+impl Args {
+    /// What the user has to do.
+    fn instruction(&self, points: usize, click: &str) -> String {
+        let turns = if self.still {
+            ""
+        } else {
+            " At the end you turn your head while you go on looking at a point."
+        };
+        self.mode.instruction(points, click) + turns
+    }
+}
+
 fn point_count(text: &str) -> Result<u8, String> {
     let counts = points::COUNTS.map(|count| count.to_string());
     match text.parse() {
@@ -117,9 +133,9 @@ fn live(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let in_terminal = args.terminal || !has_display();
     let report = if in_terminal && conversation.is_synthetic() && !io::stdout().is_terminal() {
         // Nobody sees what would be shown, and nobody needs to.
-        terminal::in_lines(&mut conversation, args.mode, points)?
+        terminal::in_lines(&mut conversation, args, points)?
     } else if in_terminal {
-        terminal::on_screen(&mut conversation, args.mode, points, args.yes)?
+        terminal::on_screen(&mut conversation, args, points)?
     } else {
         return in_window(conversation, points, args, out);
     };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 
 use super::conversation::Conversation;
-use super::course::Shown;
+use super::course::{Shown, Turn};
 use super::report::Report;
 use super::terminal::title;
 use super::{Args, Mode, result};
@@ -30,6 +30,9 @@ const LARGE: f32 = 34.0;
 /// ... to this one, in points, within this time: a large one is found at once, a small one holds the eye.
 const SMALL: f32 = 9.0;
 const SHRINKING_S: f64 = 0.7;
+/// The arrow that a head is to turn along begins so far from the target, in points, and is so long.
+const ARROW_FROM: f32 = 48.0;
+const ARROW: f32 = 90.0;
 /// The service is asked for advice once in so many pictures, twice a second.
 const ADVICE_EVERY: u32 = 30;
 /// A window that has just opened may still change its size; points are not shown before it has kept it for so long.
@@ -53,6 +56,8 @@ pub fn lead(conversation: Conversation, points: Vec<ScreenPoint>, args: &Args) -
     let window = CalibrationWindow {
         conversation,
         mode: args.mode,
+        instruction: args.instruction(points.len(), "click on it"),
+        turns: !args.still,
         points,
         unasked: args.yes,
         stage: Stage::Welcome(Some(frames)),
@@ -97,6 +102,8 @@ enum Stage {
 struct CalibrationWindow {
     conversation: Conversation,
     mode: Mode,
+    instruction: String,
+    turns: bool,
     points: Vec<ScreenPoint>,
     /// Nobody is asked anything.
     unasked: bool,
@@ -113,7 +120,7 @@ impl CalibrationWindow {
     fn begin(&mut self) {
         self.stage = Stage::Points;
         self.seen = None;
-        self.conversation.start(self.mode, self.points.clone());
+        self.conversation.start(self.mode, self.points.clone(), self.turns);
     }
 
     /// True where the window has just changed its size.
@@ -140,12 +147,11 @@ impl CalibrationWindow {
             "" => ("The camera sees you well.", GOOD),
             advice => (advice, WARNING),
         };
-        let instruction = self.mode.instruction(self.points.len(), "click on it");
         let lines = [
             ("Calibration", 2, INK),
             ("", 1, INK),
             ("Sit as you usually do.", 1, INK),
-            (&*instruction, 1, INK),
+            (&*self.instruction, 1, INK),
             ("", 1, INK),
             (advice, 1, colour),
             ("", 1, INK),
@@ -179,7 +185,7 @@ impl CalibrationWindow {
             draw_target(canvas, shown, self.conversation.resting());
             let text = title(self.conversation.phase(), shown);
             let at = PointPx::new(canvas.width() / 2.0, canvas.height() - 2.0 * canvas.line_height(1));
-            canvas.text(&text, at, 1, true, FAINT);
+            canvas.text(&text, at, 1, true, if shown.turn.is_some() { INK } else { FAINT });
         }
         if let Some(report) = report {
             self.stage = Stage::Result(report, Instant::now());
@@ -289,6 +295,33 @@ fn draw_target(canvas: &mut Canvas<'_>, shown: Shown, resting: f64) {
     }
     canvas.disc(at, radius, TARGET);
     canvas.disc(at, (radius * 0.3).max(2.5 * scale), CORE);
+    if let Some(turn) = shown.turn {
+        draw_arrow(canvas, at, turn, resting as f32);
+    }
+}
+
+/// An arrow beside the target, the way the head is to turn; it fills while the head does.
+fn draw_arrow(canvas: &mut Canvas<'_>, target: PointPx, turn: Turn, share: f32) {
+    let (x, y) = match turn {
+        Turn::Left => (-1.0, 0.0),
+        Turn::Right => (1.0, 0.0),
+        Turn::Up => (0.0, -1.0),
+        Turn::Down => (0.0, 1.0),
+    };
+    let scale = canvas.scale();
+    // `along` the arrow and `aside` from it.
+    let at = |along: f32, aside: f32| {
+        let (along, aside) = (along * scale, aside * scale);
+        PointPx::new(target.x + x * along - y * aside, target.y + y * along + x * aside)
+    };
+    let tip = ARROW_FROM + ARROW;
+    for (end, colour) in [(tip, FAINT), (ARROW_FROM + ARROW * share, GOOD)] {
+        canvas.line(at(ARROW_FROM, 0.0), at(end, 0.0), 5.0 * scale, colour);
+    }
+    let colour = if share >= 1.0 { GOOD } else { FAINT };
+    for aside in [-1.0, 1.0] {
+        canvas.line(at(tip, 0.0), at(tip - 18.0, 14.0 * aside), 5.0 * scale, colour);
+    }
 }
 
 #[cfg(test)]
@@ -305,6 +338,7 @@ mod tests {
             since: Timestamp::from_nanos(0),
             number: 1,
             of: 9,
+            turn: None,
         };
         draw_target(&mut Canvas::new(&mut pixels, width, height, 1), shown, 0.5);
         let (mut x, mut y, mut mass) = (0.0, 0.0, 0.0);

@@ -13,7 +13,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 use ratatui::widgets::canvas::{Canvas, Circle, Points};
 
-use super::Mode;
+use super::Args;
 use super::conversation::{Conversation, Phase};
 use super::course::Shown;
 use super::report::Report;
@@ -23,13 +23,13 @@ use crate::geometry::ScreenPoint;
 const BEAT: Duration = Duration::from_millis(25);
 
 /// Leads through the points with nothing to show them on: for the synthetic user, who is told where to look.
-pub fn in_lines(conversation: &mut Conversation, mode: Mode, points: Vec<ScreenPoint>) -> anyhow::Result<Report> {
+pub fn in_lines(conversation: &mut Conversation, args: &Args, points: Vec<ScreenPoint>) -> anyhow::Result<Report> {
     let mut last = None;
-    conversation.start(mode, points);
+    conversation.start(args.mode, points, !args.still);
     loop {
         let report = conversation.advance(BEAT)?;
         let shown = conversation.shown().map(|shown| (conversation.phase(), shown));
-        let progress = shown.map(|(phase, shown)| (phase, shown.number, shown.since));
+        let progress = shown.map(|(phase, shown)| (phase, shown.number, shown.since, shown.turn));
         if let Some((phase, point)) = shown
             && progress != last
         {
@@ -50,34 +50,29 @@ pub fn in_lines(conversation: &mut Conversation, mode: Mode, points: Vec<ScreenP
 }
 
 /// Shows the points in the whole terminal, which should fill the screen.
-pub fn on_screen(
-    conversation: &mut Conversation,
-    mode: Mode,
-    points: Vec<ScreenPoint>,
-    yes: bool,
-) -> anyhow::Result<Report> {
+pub fn on_screen(conversation: &mut Conversation, args: &Args, points: Vec<ScreenPoint>) -> anyhow::Result<Report> {
     if !io::stdout().is_terminal() {
         bail!(
             "the points have to be shown somewhere: run it in a terminal that fills the screen, or without --terminal"
         );
     }
     let mut terminal = ratatui::try_init().context("the terminal cannot be drawn on")?;
-    let result = lead(conversation, mode, points, yes, &mut terminal);
+    let result = lead(conversation, args, points, &mut terminal);
     ratatui::restore();
     result
 }
 
 fn lead(
     conversation: &mut Conversation,
-    mode: Mode,
+    args: &Args,
     points: Vec<ScreenPoint>,
-    yes: bool,
     terminal: &mut ratatui::DefaultTerminal,
 ) -> anyhow::Result<Report> {
-    if !yes {
-        wait_for_start(conversation, mode, points.len(), terminal)?;
+    if !args.yes {
+        let instruction = args.instruction(points.len(), "press Space");
+        wait_for_start(conversation, &instruction, terminal)?;
     }
-    conversation.start(mode, points);
+    conversation.start(args.mode, points, !args.still);
     loop {
         let report = conversation.advance(BEAT)?;
         if let Some(report) = report {
@@ -97,13 +92,12 @@ fn lead(
 
 fn wait_for_start(
     conversation: &Conversation,
-    mode: Mode,
-    points: usize,
+    instruction: &str,
     terminal: &mut ratatui::DefaultTerminal,
 ) -> anyhow::Result<()> {
     loop {
         let advice = conversation.advice()?;
-        terminal.draw(|frame| welcome(frame, &mode.instruction(points, "press Space"), &advice))?;
+        terminal.draw(|frame| welcome(frame, instruction, &advice))?;
         match key(Duration::from_millis(200))? {
             Some(KeyCode::Enter | KeyCode::Char(' ')) => return Ok(()),
             Some(KeyCode::Esc) => bail!("stopped; the old profile is untouched"),
@@ -128,11 +122,20 @@ fn key(patience: Duration) -> io::Result<Option<KeyCode>> {
 
 /// The point's place in its tour, in words.
 pub fn title(phase: Phase, shown: Shown) -> String {
-    let word = match phase {
-        Phase::Calibrating => "Calibrating",
-        Phase::Validating => "Checking",
+    let word = match (phase, shown.turn) {
+        (Phase::Calibrating, _) => "Calibrating, point",
+        (Phase::Turning, Some(turn)) => {
+            return format!(
+                "Keep looking at the point and turn your head slowly {} ({} of {})",
+                turn.word(),
+                shown.number,
+                shown.of
+            );
+        }
+        (Phase::Turning, None) => "Look at the point, turn",
+        (Phase::Validating, _) => "Checking, point",
     };
-    format!("{word}, point {} of {}", shown.number, shown.of)
+    format!("{word} {} of {}", shown.number, shown.of)
 }
 
 fn welcome(frame: &mut Frame<'_>, instruction: &str, advice: &str) {

@@ -88,6 +88,7 @@ impl Tour {
                 since: now,
                 number: self.taken.len() + self.missed.len() + 1,
                 of: self.total,
+                turn: None,
             }
         });
     }
@@ -180,7 +181,7 @@ impl Course for Tour {
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
@@ -208,7 +209,11 @@ mod tests {
             let now = at(f64::from(frame) / 30.0);
             if let Some(shown) = tour.shown {
                 let gaze = user(shown, now.seconds_since(shown.since));
-                tour.see(Seen { captured: now, gaze });
+                tour.see(Seen {
+                    captured: now,
+                    gaze,
+                    head_deg: None,
+                });
             }
             match tour.step(now) {
                 Step::Watch => {}
@@ -322,7 +327,7 @@ mod tests {
             let seen = if seen.is_empty() { vec![(0.1, None)] } else { seen };
             for (pause, gaze) in seen.iter().cycle().take(40_000) {
                 now = now.offset_by_seconds(*pause);
-                tour.see(Seen { captured: now, gaze: gaze.map(|(x, y)| ScreenPoint::new(x, y)) });
+                tour.see(Seen { captured: now, gaze: gaze.map(|(x, y)| ScreenPoint::new(x, y)), head_deg: None });
                 match tour.step(now) {
                     Step::Watch => prop_assert!(tour.shown.is_some()),
                     Step::Take(point, from, to) => {
