@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 from . import nets
@@ -18,6 +19,8 @@ from .data import cache_root
 
 MODELS = Path(__file__).resolve().parent.parent
 OPSET = 13
+#: Weights of tensors with as many numbers are stored in half precision.
+HALVED_FROM = 512
 HW = {"finder": nets.FINDER_HW, "landmarks": nets.LANDMARKS_HW, "eyes": nets.EYES_HW}
 
 
@@ -30,6 +33,26 @@ class _Folded(nn.Module):
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         return self.net(picture)
+
+
+def halve(path: Path) -> None:
+    """Stores the large weights of an ONNX file in half precision; they are widened again when it is loaded.
+
+    Rounding changes a weight by at most 2^-11 of itself, which moves no point by a hundredth of a pixel.
+    """
+    model = onnx.load(str(path))
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= HALVED_FROM:
+            values = numpy_helper.to_array(tensor).astype(np.float16)
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
 
 
 def to_onnx(net: nn.Module, inputs: dict[str, tuple[int, ...]], output: str, path: Path) -> None:

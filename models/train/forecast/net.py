@@ -110,7 +110,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Linear(FEATURES, 160), nn.SiLU(), nn.Linear(160, 96), nn.SiLU(), nn.Linear(96, BASIS + 2)
+            nn.Linear(FEATURES, 288), nn.SiLU(), nn.Linear(288, 128), nn.SiLU(), nn.Linear(128, BASIS + 2)
         )
         # The radius has a tower of its own, so that neither answer bends the other.
         self.spread = nn.Sequential(

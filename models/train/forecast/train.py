@@ -20,7 +20,7 @@ from .dataset import HORIZONS_S
 
 HORIZONS = torch.tensor(HORIZONS_S, dtype=torch.float32)
 # How often each horizon is drawn, for the position and for the radius.
-PICK = torch.tensor([0.19, 0.03, 0.11, 0.10, 0.38, 0.04, 0.05, 0.06, 0.02, 0.02])
+PICK = torch.tensor([0.25, 0.03, 0.10, 0.10, 0.36, 0.04, 0.04, 0.05, 0.02, 0.01])
 PICK_AHEAD = torch.tensor([0.0, 0.04, 0.14, 0.12, 0.46, 0.06, 0.06, 0.08, 0.02, 0.02])
 RATES = (15.0, 30.0, 60.0, 120.0)
 # Part of each kind in a batch.
