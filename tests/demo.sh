@@ -44,7 +44,7 @@ for _ in $(seq 100); do
 done
 
 if [ "$source" != camera ]; then
-  echo "Calibrating: the synthetic user is asked to look at nine points."
+  echo "Calibrating: the synthetic user is asked to look at nine points and to turn its head."
   "$bin/gazectl" calibrate --yes --terminal --points 9 --profile demo || echo "Going on without a calibration."
 elif [ -t 0 ] && [ -t 1 ]; then
   read -r -p "Calibrate first? It takes half a minute; without it the gaze is rough. [Y/n] " answer

@@ -21,10 +21,12 @@ MODELS = Path(__file__).resolve().parent.parent
 OPSET = 13
 #: Weights of tensors with as many numbers are stored in half precision.
 HALVED_FROM = 512
+#: At the end of the names of such tensors.
+HALF = ".half"
 HW = {"finder": nets.FINDER_HW, "landmarks": nets.LANDMARKS_HW, "eyes": nets.EYES_HW}
 
 
-class _Folded(nn.Module):
+class Folded(nn.Module):
     """The net with a batch of one and every shape fixed."""
 
     def __init__(self, net: nn.Module) -> None:
@@ -47,7 +49,7 @@ def halve(path: Path) -> None:
         if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= HALVED_FROM:
             values = numpy_helper.to_array(tensor).astype(np.float16)
             name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
+            tensor.CopyFrom(numpy_helper.from_array(values, f"{name}{HALF}"))
             casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
     for cast in reversed(casts):
         graph.node.insert(0, cast)
@@ -118,7 +120,8 @@ def export(name: str, tag: str = "") -> None:
     net = nets.build(name)
     net.load_state_dict(torch.load(cache_root() / f"{name}{tag}.pt", weights_only=True))
     path = MODELS / f"{name}.onnx"
-    to_onnx(_Folded(net), {"picture": (1, 1, *HW[name])}, "out", path)
+    to_onnx(Folded(net), {"picture": (1, 1, *HW[name])}, "out", path)
+    halve(path)
     write_golden(name, path)
     from .augment import Augment
     from .manifest import update

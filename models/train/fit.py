@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import losses, nets, samples, scenes
+from . import losses, nets, restore, samples, scenes
 from . import synthetic as rendered
 from .data import cache_root
 from .labels import targets
@@ -19,17 +19,20 @@ from .nets import LANDMARKS_HW
 from .pipeline import Pipeline
 from .variants import variants
 
-BATCH = {"landmarks": 64, "eyes": 128, "finder": 32, "article": 64, "pose": 96}
-#: Share of rendered faces where recordings of the synthetic user are given.
+BATCH = {"landmarks": 64, "eyes": 128, "finder": 32, "article": 64}
+#: Share of rendered faces where recordings of the synthetic user are given; `pose`: of those that the landmark net learns the
+#: head's turn from.
 SYNTHETIC_SHARE = {"landmarks": 0.2, "eyes": 0.4, "finder": 0.15, "pose": 0.6}
 #: Share of turned and bespectacled faces among the photographs.
 CHANGED_SHARE = {"landmarks": 0.3, "eyes": 0.25, "pose": 0.5}
 #: Faceless crops that the landmark net learns to refuse.
 FACELESS = 3000
 #: Steps of a full training; about an hour a net on one core.
-STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000, "article": 6000, "pose": 6000}
-#: Trainings of a part of a net, and the net.
-PART_OF = {"pose": "landmarks"}
+STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000, "article": 6000}
+#: What the head's turn weighs beside the points, where both are trained.
+POSE_WEIGHT = 25.0
+#: Instead of a tag: the weights in models/.
+SHIPPED = "shipped"
 
 
 @dataclass
@@ -48,16 +51,13 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     """Trains net `name`, afresh or from the weights tagged `start`, into the cache; gives the file."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    runs = {"landmarks": _landmarks, "eyes": _eyes, "finder": _finder, "pose": _pose}
-    whole = PART_OF.get(name, name)
-    if whole != name and start is None:
-        raise SystemExit(f"`fit {name}` trains a part of the net `{whole}`: give the tag of its weights with --start")
-    out = cache_root() / f"{whole}{tag}.pt"
-    fresh = nets.build(whole)
-    if start is not None:
-        known = torch.load(cache_root() / f"{whole}{start}.pt", weights_only=True)
-        # Weights of before there was a head for the pose are good for all else.
-        fresh.load_state_dict(known, strict=any(key.startswith("pose.") for key in known) or whole != "landmarks")
+    runs = {"landmarks": _landmarks, "eyes": _eyes, "finder": _finder}
+    out = cache_root() / f"{name}{tag}.pt"
+    fresh = nets.build(name)
+    if start == SHIPPED:
+        restore.from_onnx(MODELS / f"{name}.onnx", fresh, _crops(name))
+    elif start is not None:
+        fresh.load_state_dict(torch.load(cache_root() / f"{name}{start}.pt", weights_only=True))
     run = Run(steps or STEPS[name], seed, cache_root() / f"{name}{tag}.checkpoint.pt", synthetic, learning_rate)
     net = runs[name](fresh, run)
     torch.save(net.state_dict(), out)
@@ -79,6 +79,16 @@ def average(name: str, tags: list[str], out: str) -> Path:
     return path
 
 
+def _crops(name: str) -> list[Tensor]:
+    """Some batches as a net sees them while it is trained."""
+    held = list(targets().portraits("validation"))
+    if name == "eyes":
+        store = samples.EyeStore.build(held)
+        return [samples.eyes_batch(store, 200, samples.Draw(2, n))["x"] for n in range(4)]
+    faces, blank = samples.FaceStore.build(held), np.zeros((1, 1, *LANDMARKS_HW), np.float32)
+    return [samples.landmarks_batch(faces, 200, samples.Draw(2, n), blank)[0] for n in range(4)]
+
+
 def _weights(name: str, photographs: int, changed: int, rendered_ones: int) -> np.ndarray:
     """Probability of each sample for the net `name`, of stores joined in this order."""
     parts = [(photographs, 1 - CHANGED_SHARE[name]), (changed, CHANGED_SHARE[name])]
@@ -98,6 +108,7 @@ def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
     if synthetic:
         store = store.join(rendered.stores(synthetic)[1])
     weights = _weights("landmarks", *sizes, len(store.pictures) - sum(sizes))
+    turned = _weights("pose", *sizes, len(store.pictures) - sum(sizes))
     held = samples.FaceStore.build(t.portraits("validation"))
     sources = scenes.SceneMaker(t, "train", seed).sources
     whole = all((MODELS / f"{name}.onnx").exists() for name in ("finder", "landmarks", "eyes"))
@@ -106,8 +117,14 @@ def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
     side = LANDMARKS_HW[0]
 
     def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
-        x, points, face = samples.landmarks_batch(store, BATCH["landmarks"], samples.Draw(seed, n), faceless, weights)
-        return losses.landmarks_loss(forward(x), points, face, side)
+        draw = samples.Draw(seed, n)
+        x, points, face = samples.landmarks_batch(store, BATCH["landmarks"], draw, faceless, weights)
+        heads, angles = samples.pose_batch(store, BATCH["landmarks"], draw, turned)
+        out = forward(torch.cat([x, heads]))
+        loss, shown = losses.landmarks_loss(out[: len(x)], points, face, side)
+        pose = out[len(x) :, -3:]
+        shown["deg"] = float((pose.detach() - angles).abs().mean().rad2deg())
+        return loss + POSE_WEIGHT * nn.functional.smooth_l1_loss(pose, angles, beta=0.02), shown
 
     def validate(net: nn.Module) -> str:
         check = samples.Draw(1)
@@ -122,65 +139,12 @@ def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
                 px.append(d[keep].mean().item())
                 corners.append((d[keep, :4].mean(1) / across[keep]).mean().item() * 100)
                 right.append(((out[:, 44] > 0).float() == face).float().mean().item())
-        return f"points {np.mean(px):.3f} px, corners {np.mean(corners):.2f} %, face {np.mean(right):.3f}"
+            x, angles = samples.pose_batch(held, 400, check)
+            off = (net(x)[:, -3:] - angles).abs().mean(0).rad2deg().tolist()
+        return (f"points {np.mean(px):.3f} px, corners {np.mean(corners):.2f} %, face {np.mean(right):.3f}, "
+                f"yaw {off[0]:.2f}, pitch {off[1]:.2f}, roll {off[2]:.2f} deg beside a mean face laid over the points")
 
     return fit(fresh, step, run.steps, run.checkpoint, validate, run.learning_rate)
-
-
-class _OnlyPose(nn.Module):
-    """The landmark net with all but its pose head as it is."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-        for name, weight in net.named_parameters():
-            weight.requires_grad_(name.startswith("pose."))
-
-    def train(self, mode: bool = True) -> nn.Module:
-        super().train(mode)
-        # The batch norms keep what they know.
-        self.net.eval()
-        return self
-
-    def features(self, x: Tensor) -> Tensor:
-        with torch.no_grad():
-            return self.net.features(x)
-
-    def answer(self, features: Tensor) -> Tensor:
-        return self.net.pose(features)
-
-
-def _pose(fresh: nn.Module, run: Run) -> nn.Module:
-    seed, synthetic = run.seed, run.synthetic
-    t = targets()
-    photographs = samples.FaceStore.build(t.portraits("train"))
-    changed = samples.FaceStore.build(variants(t, "train", seed))
-    sizes = len(photographs.pictures), len(changed.pictures)
-    store = photographs.join(changed)
-    held = samples.FaceStore.build(t.portraits("validation"))
-    if synthetic:
-        drawn = rendered.stores(synthetic)[1]
-        # Recordings are read in the order of their seeds: but for whom the cut goes through, the last tenth are other people.
-        first = len(drawn.pictures) * 9 // 10
-        store, held_drawn = store.join(drawn.part(0, first)), drawn.part(first, len(drawn.pictures))
-    weights = _weights("pose", *sizes, len(store.pictures) - sum(sizes))
-
-    def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
-        x, angles = samples.pose_batch(store, BATCH["pose"], samples.Draw(seed, n), weights)
-        answer = forward(x)
-        off = float((answer.detach() - angles).abs().mean().rad2deg())
-        return nn.functional.smooth_l1_loss(answer, angles, beta=0.02), {"deg": off}
-
-    def validate(net: nn.Module) -> str:
-        parts = []
-        for name, stores in (("photographs", held), *((("synthetic", held_drawn),) if synthetic else ())):
-            with torch.no_grad():
-                x, angles = samples.pose_batch(stores, 800, samples.Draw(1))
-                off = (net.answer(net.features(x)) - angles).abs().mean(0).rad2deg().tolist()
-            parts.append(f"{name} yaw {off[0]:.2f}, pitch {off[1]:.2f}, roll {off[2]:.2f} deg")
-        return "; ".join(parts)
-
-    return fit(_OnlyPose(fresh), step, run.steps, run.checkpoint, validate, run.learning_rate).net
 
 
 def _eyes(fresh: nn.Module, run: Run) -> nn.Module:

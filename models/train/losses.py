@@ -32,7 +32,7 @@ def masked_mean(x: Tensor, weight: Tensor) -> Tensor:
 
 
 #: What it counts when two views of one face or eye are read differently, beside how far off each is.
-STEADY = 0.5
+STEADY = 0.8
 
 
 def apart(off: Tensor) -> Tensor:
@@ -67,26 +67,38 @@ def landmarks_loss(out: Tensor, points: Tensor, face: Tensor, side: int) -> tupl
     return loss, {"px": masked_mean(d.mean(1), face).item(), "score": score.item()}
 
 
+#: What the pupil's place between the corners counts, beside the places of all points: it is what the gaze is read from.
+BETWEEN = 3.0
+
+
+def between_corners(off: Tensor) -> Tensor:
+    """How far off (n, 5, 2) the pupil is from the middle of the corners: an error that all three share moves no gaze."""
+    return off[:, 0] - off[:, 1:3].mean(1)
+
+
 def eyes_loss(out: Tensor, b: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Wing loss over the five points, steadiness, openness, sigma, confidence."""
+    """Wing loss over the five points and over the pupil between the corners, steadiness, openness, sigma, confidence."""
     n = len(out)
     off = out[:, :10].view(n, 5, 2) - b["points"]
-    d = torch.sqrt((off**2).sum(-1) + 1e-6)
     real_eye = 1 - b["stray"]
-    weight = torch.stack([3.0 * b["pupil_weight"] * b["visible"], *([real_eye] * 4)], 1)
+    seen = b["pupil_weight"] * b["visible"]
+    between = between_corners(off)[:, None]
+    off = torch.cat([off, between], 1)
+    d = torch.sqrt((off**2).sum(-1) + 1e-6)
+    weight = torch.stack([3.0 * seen, *([real_eye] * 4), BETWEEN * seen * real_eye], 1)
     fit = masked_mean(wing(d, 3.0, 0.3), weight)
     unsteady = apart(off)
     steady = masked_mean(wing(unsteady, 3.0, 0.3), both(weight))
     openness = F.binary_cross_entropy_with_logits(out[:, 10], b["openness"], reduction="none")
     openness = masked_mean(openness, real_eye)
-    seen = b["pupil_weight"] * b["visible"]
     sigma = masked_mean(expected_error(out[:, 11], d[:, 0]), seen)
     good = seen * (d[:, 0].detach() < 3.0).float()
     confidence = F.binary_cross_entropy_with_logits(out[:, 12], good)
     loss = fit + STEADY * steady + openness + 0.2 * sigma + 0.3 * confidence
     return loss, {
         "pupil_px": masked_mean(d[:, 0], seen).item(),
-        "apart_px": masked_mean(unsteady[:, 0], both(seen)).item(),
+        "between_px": masked_mean(d[:, 5], seen).item(),
+        "apart_px": masked_mean(unsteady[:, 5], both(seen)).item(),
         "corner_px": masked_mean(d[:, 1:3].mean(1), real_eye).item(),
         "openness": openness.item(),
         "confidence": confidence.item(),

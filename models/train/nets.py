@@ -88,7 +88,7 @@ class PointNet(nn.Module):
 class Landmarks(PointNet):
     """[1,1,64,64] -> [1,49]: 22 points in crop px, face logit, ln sigma in crop sides, yaw, pitch and roll in radians.
 
-    The head's turn has a head of its own, trained after the points on the convolutions as they are (`fit pose`).
+    The head's turn has layers of its own on the same convolutions; both are trained together.
     """
 
     def __init__(self) -> None:

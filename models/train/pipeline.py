@@ -17,6 +17,8 @@ FINDER_SCORE, FACE_SCORE = 0.3, 0.5
 #: A new face must be expected to be seen better than this, in crop sides, or the finder be as sure of it as this.
 LARGEST_NEW_ERROR, SURE_FIND = 0.045, 0.7
 LANDMARK_PASSES, EYE_PASSES = 2, 2
+#: An eye that is less open shows no gaze.
+LEAST_OPENNESS = 0.35
 
 
 @dataclass
@@ -38,6 +40,11 @@ class Face:
     score: float
     sigma: float
     eyes: tuple[Eye, Eye]
+
+    @property
+    def confidence(self) -> float:
+        """As `gazectl track` gives it: of the landmarks and of the better open eye."""
+        return min(self.score, max(e.confidence if e.openness >= LEAST_OPENNESS else 0.0 for e in self.eyes))
 
     def is_new_face(self, found: float) -> bool:
         """Whether the daemon would begin to track it, found by the finder with this score."""

@@ -5,8 +5,9 @@ its weights over people come from expectation maximisation (linear mixed model: 
 kernel of the eyes' appearance and the noise are then chosen for the best prediction of frames that a nine-point
 calibration has not seen, of people that mean and covariance were not learned from.
 
-Everybody is recorded twice, the second time elsewhere and turned otherwise: what a moved head brings is learned from the
-difference, and the scales are chosen for both, or a calibration would take for the person what is the pose's.
+Everybody is recorded as they sit, elsewhere and turned otherwise, and turning the head as `gazectl calibrate` asks: what a
+moved head brings is learned from the differences, and the scales are chosen for both, or a calibration would take for the
+person what is the pose's.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ FIRST_SEED = 900_000
 SECONDS = 40
 #: After the head has moved.
 SECONDS_MOVED = 20
+#: Of each turn of the head at the end of a calibration: degrees of yaw and pitch beside the usual pose.
+SECONDS_TURNED = 5
+NEAR_MIDDLE_MM = 180.0
+TURNS = {"left": (18, 0), "right": (-18, 0), "up": (0, 11), "down": (0, -11)}
 #: Standardised values beyond this say nothing more.
 LIMIT = 4.0
 #: Frames of a point that a calibration uses, as in the daemon.
@@ -59,6 +64,10 @@ class Person:
         return sum((self.fixation == n).sum() >= LEAST_FRAMES for n in np.unique(self.fixation)) >= 12
 
 
+#: Somebody of whom nothing was seen: 17 functions of the features, 512 cells of both eyes.
+NOBODY = Person(np.zeros((0, 17)), np.zeros((0, 512)), np.zeros((0, 2)), np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 3)))
+
+
 def source(index: int) -> str:
     """The synthetic user number `index`: looking at points, some freely; distances, some pictures larger."""
     draw = random.Random(index)
@@ -81,14 +90,31 @@ def source_moved(index: int) -> str:
     return source(index).replace("fps=10", "fps=6") + parts
 
 
-def recorded(folder: Path, index: int, gazectl: Path, moved: bool = False) -> Path:
-    """The recording of one person; made where it is missing."""
-    place = folder / f"{FIRST_SEED + index}{'-moved' if moved else ''}"
+def recorded(folder: Path, index: int, gazectl: Path, kind: str = "") -> Path:
+    """A recording of one person: as they sit, `moved`, or with the head turned as in `TURNS`; made where it is missing."""
+    place = folder / f"{FIRST_SEED + index}{'-' if kind else ''}{kind}"
     if not (place / "truth.csv").exists():
-        seconds, what = (SECONDS_MOVED, source_moved(index)) if moved else (SECONDS, source(index))
+        seconds, what = (SECONDS_MOVED, source_moved(index)) if kind == "moved" else (SECONDS, source(index))
+        if kind in TURNS:
+            seconds = SECONDS_TURNED
+            with (recorded(folder, index, gazectl) / "truth.csv").open() as file:
+                rows = list(csv.DictReader(file))
+            for name, turn in zip(("yaw", "pitch"), TURNS[kind]):
+                usual = np.mean([float(row[f"head_{name}_deg"]) for row in rows])
+                what += f",head_{name}_deg={usual + turn:.1f}"
+            what = what.replace("behaviour=free", "behaviour=fixate")
         words = [gazectl, "synthesize", place, "--seconds", str(seconds), "--source", what]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return place
+
+
+@dataclass
+class Subject:
+    """What is known of one person: as they sit, with the head turned as asked for, and elsewhere."""
+
+    usual: Person
+    turned: list[Person]
+    moved: Person
 
 
 def person(recording: Path, gazectl: Path) -> Person:
@@ -117,14 +143,26 @@ def person(recording: Path, gazectl: Path) -> Person:
         place = np.array([float(truth[f"head_{name}_mm"]) for name in "xyz"])
         turn_error = np.array(features[10:13]) - head.angles(head.seen(angles, place))
         rows.append((frame["basis"], appearance, (gaze - eyes[:2]) / eyes[2] - geometric, number, gaze, turn_error))
-    columns = [np.array(column) for column in zip(*rows)]
-    return Person(*columns)
+    return Person(*(np.array(column) for column in zip(*rows))) if rows else NOBODY
 
 
-def joined(before: Person, after: Person) -> Person:
-    """Both recordings of one person."""
-    shifted = Person(**{**vars(after), "fixation": after.fixation + before.fixation.max() + 1})
-    return Person(*(np.concatenate(pair) for pair in zip(vars(before).values(), vars(shifted).values())))
+def joined(*recordings: Person) -> Person:
+    """Several recordings of one person."""
+    parts, first = [], 0
+    for one in recordings:
+        parts.append(Person(**{**vars(one), "fixation": one.fixation + first}))
+        first += one.fixation.max(initial=-1) + 1
+    return Person(*(np.concatenate(columns) for columns in zip(*(vars(part).values() for part in parts))))
+
+
+def longest_look(turned: Person) -> np.ndarray:
+    """The frames of the longest fixation near the screen's middle; none where there is none."""
+    numbers = [n for n in np.unique(turned.fixation)
+               if np.hypot(*(np.median(turned.gaze_mm[turned.fixation == n], 0) - SCREEN_MM / 2)) < NEAR_MIDDLE_MM]
+    if not numbers:
+        return np.array([], int)
+    longest = max(numbers, key=lambda n: (turned.fixation == n).sum())
+    return np.flatnonzero(turned.fixation == longest)[1 : 1 + FRAMES_OF_A_POINT]
 
 
 @dataclass
@@ -219,10 +257,15 @@ class Trial:
     moved: int
 
     @staticmethod
-    def of(before: Person, after: Person, prior: Prior, every: int = 3) -> "Trial":
-        frames, points, left = calibration(before)
-        one = joined(before, after)
-        moved = np.arange(len(before.fixation), len(one.fixation))[::every]
+    def of(subject: Subject, prior: Prior, every: int = 3) -> "Trial":
+        frames, points, left = calibration(subject.usual)
+        one = joined(subject.usual, *subject.turned, subject.moved)
+        first = len(subject.usual.fixation)
+        for number, turned in enumerate(subject.turned, len(GRID)):
+            look = first + longest_look(turned)
+            frames, points = np.concatenate([frames, look]), np.concatenate([points, np.full(len(look), number)])
+            first += len(turned.fixation)
+        moved = np.arange(first, len(one.fixation))[::every]
         asked = np.concatenate([left[::every], moved])
         a, b = one.appearance[frames], one.appearance[asked]
         return Trial(prior, prior.standardised(one.basis[frames]), prior.standardised(one.basis[asked]),
@@ -257,7 +300,7 @@ class Trial:
         mean, _ = self.predict(scale, average)
         errors = np.degrees(np.hypot(*(self.truth - mean).T))
         first = len(errors) - self.moved
-        return float(np.median(errors[:first])), float(np.median(errors[first:]))
+        return float(np.median(errors[:first])), float(np.median(errors[first:])) if self.moved else float("nan")
 
 
 def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -317,18 +360,18 @@ def report(trials: list[Trial], scale: dict[str, float]) -> dict[str, list[float
 
 def run(folder: Path, gazectl: Path, count: int) -> None:
     """Records, learns, chooses, reports and writes."""
-    def both(index: int) -> tuple[Person, Person]:
-        before, after = (person(recorded(folder, index, gazectl, moved), gazectl) for moved in (False, True))
-        return before, after
+    def subject(index: int) -> Subject:
+        usual, moved, *turned = (person(recorded(folder, index, gazectl, kind), gazectl) for kind in ("", "moved", *TURNS))
+        return Subject(usual, [one for one in turned if len(one.fixation)], moved)
 
     with ThreadPoolExecutor(2) as pool:
-        pairs = list(pool.map(both, range(count)))
-    pairs = [pair for pair in pairs if pair[0].can_be_calibrated() and len(pair[1].fixation) >= LEAST_FRAMES]
-    changes = np.degrees([after.turn_error.mean(0) - before.turn_error.mean(0) for before, after in pairs])
+        subjects = list(pool.map(subject, range(count)))
+    subjects = [s for s in subjects if s.usual.can_be_calibrated() and len(s.moved.fixation) >= LEAST_FRAMES]
+    changes = np.degrees([s.moved.turn_error.mean(0) - s.usual.turn_error.mean(0) for s in subjects])
     print("head, from before to after moving: off by (SD over people) yaw {:.2f}, pitch {:.2f}, roll {:.2f} deg".format(*changes.std(0)))
-    people = [joined(*pair) for pair in pairs]
+    people = [joined(s.usual, *s.turned, s.moved) for s in subjects]
     halves = [learn(people[half::2]) for half in (0, 1)]
-    trials = [Trial.of(*pair, halves[1 - index % 2]) for index, pair in enumerate(pairs)]
+    trials = [Trial.of(s, halves[1 - index % 2]) for index, s in enumerate(subjects)]
     scale = choose(trials)
     print({name: round(value, 4) for name, value in scale.items()})
     rows = report(trials, scale)

@@ -88,10 +88,6 @@ class FaceStore:
             turns.append(head.laid_over(points[-1]))
         return FaceStore(np.stack(pictures), np.stack(points).astype(np.float32), np.stack(turns))
 
-    def part(self, first: int, end: int) -> "FaceStore":
-        """The faces from `first` up to `end`."""
-        return FaceStore(*(values[first:end] for values in vars(self).values()))
-
     def join(self, other: "FaceStore") -> "FaceStore":
         """Both, one after the other."""
         pairs = zip(vars(self).values(), vars(other).values())

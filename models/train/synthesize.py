@@ -11,6 +11,10 @@ import numpy as np
 FIRST_TRAINING_SEED = 100_000
 
 
+#: People from this number on sit and turn as far as a camera on the screen can still see both eyes.
+TURNED_FROM = 900
+
+
 def source(seed: int, rng: np.random.Generator) -> str:
     """One person: the seed draws most of him; distance, light, turn and blinks are spread wider here."""
     parts = {
@@ -25,6 +29,12 @@ def source(seed: int, rng: np.random.Generator) -> str:
     }
     if rng.random() < 0.5:
         parts["light"] = round(float(np.exp(rng.uniform(np.log(0.08), np.log(2.0)))), 2)
+    if seed - FIRST_TRAINING_SEED >= TURNED_FROM:
+        parts |= {
+            "head_yaw_deg": round(float(rng.uniform(-36, 36)), 1),
+            "head_pitch_deg": round(float(rng.uniform(-26, 14)), 1),
+            "head_x_mm": round(float(rng.uniform(-140, 140))),
+        }
     return "synthetic:" + ",".join(f"{k}={v}" for k, v in parts.items())
 
 
