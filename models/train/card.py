@@ -30,9 +30,8 @@ def _faces(part: dict[str, Any]) -> str:
     text = _table(["pictures", "faces", "lost", "corners, mean / 95 %", "coarse corners, mean", "pupils to teacher, mean / 95 %"], rows)
     c = part["confidence"]
     return text + (
-        f"\nConfidence: of {c['failures']} failures (pupil off by over 10 % of the eye's width) among {c['eyes']} eyes, the tenth "
-        f"with the worst confidence holds {c['share_of_failures_in_worst_tenth']:.0%} of them "
-        f"(at most {min(1.0, c['eyes'] / 10 / max(1, c['failures'])):.0%} fit into a tenth).\n"
+        f"\nConfidence: of {c['failures']} failures (corners or pupils off by over 10 % of the outer-corner distance) among all "
+        f"{c['frames']} tracked pictures, the tenth with the worst confidence holds {c['share_of_failures_in_worst_tenth']:.0%}.\n"
     )
 
 

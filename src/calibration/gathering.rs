@@ -398,6 +398,50 @@ mod tests {
     }
 
     #[test]
+    fn a_turned_head_is_learned_from_but_not_measured_by() {
+        let setup = Setup::default();
+        let turned = |yaw: f64, n: u32| {
+            let mut features = look(0.45, 0.5, noise(n));
+            features.values[HEAD_YAW] = yaw;
+            // A head turned by 16 degrees shifts this person's gaze by four.
+            for index in [16, 18] {
+                features.values[index] += 0.25 * yaw;
+            }
+            features
+        };
+        let mut gathering = Gathering::default();
+        for x in [0.1, 0.5, 0.9] {
+            for y in [0.1, 0.5, 0.9] {
+                let frames = (0..10).map(|n| look(x, y, noise(n))).collect();
+                gathering.add(ScreenPoint::new(x, y), frames).expect("room");
+            }
+        }
+        let usual = gathering.fit(&setup).expect("nine points").clone();
+        for (x, yaw) in [(0.44, 0.28), (0.45, -0.28)] {
+            let frames: Vec<Features> = (0..10).map(|n| turned(yaw, n)).collect();
+            gathering.add(ScreenPoint::new(x, 0.5), frames).expect("room");
+        }
+        let left_out = gathering.held_out(&setup);
+        assert_eq!((left_out.len(), gathering.points()), (9, 11));
+        let fitted = gathering.fit(&setup).expect("eleven points");
+        let [before, after] = [usual.quality.error_deg, fitted.quality.error_deg];
+        assert!(
+            (0.5..2.0).contains(&(after / before)),
+            "{before} and then {after} degrees"
+        );
+        let off = |mapping: &Mapping| {
+            let frames: Vec<Features> = (0..10).map(|n| turned(0.2, n)).collect();
+            measure(mapping, ScreenPoint::new(0.45, 0.5), &frames, &setup).error_deg
+        };
+        assert!(
+            off(&fitted.mapping) < 0.7 * off(&usual.mapping),
+            "{} {}",
+            off(&fitted.mapping),
+            off(&usual.mapping)
+        );
+    }
+
+    #[test]
     fn the_fit_is_measured_at_points_it_has_not_seen() {
         let setup = Setup::default();
         let mut gathering = Gathering::default();
