@@ -39,8 +39,10 @@ def spoil(kind: str, gray: np.ndarray, across_px: float, rng: np.random.Generato
         p = p + rng.normal(0, 12, p.shape)
     elif kind == "side_lit":
         p = p * np.linspace(0.12, 1.1, p.shape[1], dtype=np.float32)[None]
-    elif kind == "small":
-        return _scaled(gray, min(1.0, 40 / across_px))
+    elif kind == "darkest":
+        p = p * 0.06 + rng.normal(0, 3, p.shape)
+    elif kind in ("small", "tiny"):
+        return _scaled(gray, min(1.0, (40 if kind == "small" else 24) / across_px))
     elif kind == "jpeg12":
         coded = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 12])[1]
         return cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), same
@@ -53,7 +55,7 @@ def spoil(kind: str, gray: np.ndarray, across_px: float, rng: np.random.Generato
 
 #: A face whose corners or pupils are further off on average, in % of the outer-corner distance, was not read.
 FAILED_PERCENT = 10.0
-KINDS = ["clean", "dark", "noisy", "side_lit", "small", "jpeg12", "rolled"]
+KINDS = ["clean", "dark", "noisy", "side_lit", "small", "jpeg12", "rolled", "darkest", "tiny"]
 
 
 def nearest(pipeline: Pipeline, gray: np.ndarray, points: np.ndarray) -> Face | None:

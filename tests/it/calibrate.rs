@@ -209,12 +209,7 @@ fn the_synthetic_user_turns_its_head_as_told() {
     truth.look_at(0.5, 0.5).expect("looks there");
     let mut session = session(&client);
     session.start().expect("starts");
-    let mut yaw_deg = || {
-        next(&mut session)
-            .record
-            .head
-            .map_or(0.0, |head| f64::from(head.yaw_deg))
-    };
+    let mut yaw_deg = || next(&mut session).record.head.map_or(0.0, |head| head.yaw_deg);
     let straight = yaw_deg();
     truth.turn_head(18.0, 0.0).expect("turns");
     eventually("the head is seen turned to the left", || yaw_deg() > straight + 12.0);

@@ -277,6 +277,6 @@ fn seen(record: &Record) -> Seen {
     Seen {
         captured: Timestamp::from_nanos(record.captured_ns),
         gaze: open.then(|| ScreenPoint::new(record.gaze_x, record.gaze_y)),
-        head_deg: record.head.map(|head| [head.yaw_deg, head.pitch_deg].map(f64::from)),
+        head_deg: record.head.map(|head| [head.yaw_deg, head.pitch_deg]),
     }
 }
