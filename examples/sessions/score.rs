@@ -108,6 +108,13 @@ pub fn quantile(values: &mut [f64], share: f64) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
+/// The middle value, or the mean of both where they are even in number.
 pub fn median(values: &mut [f64]) -> f64 {
-    quantile(values, 0.5)
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values {
+        [] => f64::NAN,
+        values if values.len() % 2 == 0 => values[middle - 1].midpoint(values[middle]),
+        values => values[middle],
+    }
 }
