@@ -93,7 +93,7 @@ class Batches(unittest.TestCase):
         right = points.NAMES.index("right_outer")
         at[left], at[right] = (half + 30, half - 20), (half - 30, half - 20)
         picture = spots((samples.FACE_STORE_PX,) * 2, at[[left]], 4.0)
-        store = samples.FaceStore(picture[None], at[None])
+        store = samples.FaceStore(picture[None], at[None], np.eye(3)[None])
         faceless = np.zeros((1, 1, *samples.LANDMARKS_HW), np.float32)
         errors = {True: [], False: []}
         for step in range(6):
