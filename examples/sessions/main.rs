@@ -159,7 +159,7 @@ fn calibrate(world: &mut World, still: bool) -> Result<Calibrated, Box<dyn Error
         // A tool would show the point again; a person who is scored has one chance.
         match gather(frames.iter(), &world.setup()) {
             Ok(frames) => gathering.add(point, frames)?,
-            Err(e) => eprintln!("{x} {y} {yaw_deg}: {e}"),
+            Err(reason) => eprintln!("point {x}, {y} is missing: {reason}"),
         }
     }
     world.turn_head(0.0, 0.0);
