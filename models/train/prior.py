@@ -30,9 +30,10 @@ FIRST_SEED = 900_000
 SECONDS = 40
 #: After the head has moved.
 SECONDS_MOVED = 20
-#: Of each turn of the head at the end of a calibration: degrees of yaw and pitch beside the usual pose.
+#: With the head turned, and how near to the screen's middle it looks then.
 SECONDS_TURNED = 5
 NEAR_MIDDLE_MM = 180.0
+#: The turns of the head at the end of a calibration: degrees of yaw and pitch beside the usual pose.
 TURNS = {"left": (18, 0), "right": (-18, 0), "up": (0, 11), "down": (0, -11)}
 #: Standardised values beyond this say nothing more.
 LIMIT = 4.0

@@ -30,8 +30,8 @@ impl Input {
 /// How far a person is from those the prior was learned from; ones for somebody like them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scales {
-    /// Of the covariance of the linear part, but for what the head's pose brings: nobody turns the head while calibrating,
-    /// so that the samples know nothing of that.
+    /// Of the covariance of the linear part, but for what the head's pose brings: a calibration shows few poses, and where
+    /// they were given more room than people need, the gaze of a head that had moved got worse.
     linear: f64,
     /// Of the variance of the appearance's part.
     appearance: f64,
