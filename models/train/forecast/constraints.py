@@ -7,6 +7,7 @@ there is room, so that none costs more error than it has to.
 import torch
 
 from .dataset import HORIZONS_S
+from .net import DEVICE
 
 # What is judged apart: four rates of GazeCom as the benchmark has them, gaze60 A and B, and everything varied.
 GAZECOM_15, GAZECOM_30, GAZECOM_60, GAZECOM_120, GAZE60_A, GAZE60_B, VARIED = range(7)
@@ -25,19 +26,20 @@ class Harm:
     DEAREST = 2.0
 
     def __init__(self):
-        most = torch.full((KINDS, CLASSES, HORIZONS), 0.99)
+        most = torch.full((KINDS, CLASSES, HORIZONS), 0.99, device=DEVICE)
         # Pursuit is rarest where samples are few; other people's may be harder than these.
         most[:, PURSUIT] = 0.96
         most[GAZE60_A, IN_FLIGHT, MAIN] = 0.80
         self.most = most.flatten()
-        self.error, self.hold, self.price = (torch.zeros(len(self.most)) for _ in range(3))
+        self.error, self.hold, self.price = (torch.zeros_like(self.most) for _ in range(3))
         self.seen = 0.0
 
     def loss(self, error, hold, kind, cls, hi):
+        """Both errors are 0 where the truth is not known."""
         group = (kind * CLASSES + cls) * HORIZONS + hi
-        e = torch.zeros(len(self.most)).index_add(0, group, error)
+        e = torch.zeros_like(self.most).index_add(0, group, error)
         with torch.no_grad():
-            h = torch.zeros(len(self.most)).index_add(0, group, hold)
+            h = torch.zeros_like(self.most).index_add(0, group, hold)
             self.error += self.PACE * (e - self.error)
             self.hold += self.PACE * (h - self.hold)
             self.seen += self.PACE * (1.0 - self.seen)
@@ -64,14 +66,15 @@ class Calm:
     AHEAD = [0.80, 0.30, 0.222, 0.23, 0.51, 0.70, 1.00]
 
     def __init__(self):
-        self.most = torch.tensor([self.NOW, self.AHEAD]).T.flatten() ** 2
+        self.most = torch.tensor([self.NOW, self.AHEAD], device=DEVICE).T.flatten() ** 2
         self.square = self.most.clone()
-        self.price = torch.ones(2 * KINDS)
+        self.price = torch.ones_like(self.most)
 
-    def loss(self, step, kind, ahead):
+    def loss(self, step, still, kind, ahead):
+        """Steps count where `still` is 1 and not where it is 0."""
         group = 2 * kind + ahead.long()
-        n = torch.zeros(2 * KINDS).index_add(0, group, torch.ones(len(group)))
-        mean = torch.zeros(2 * KINDS).index_add(0, group, (step * step).sum(1)) / n.clamp(min=1.0)
+        n = torch.zeros_like(self.most).index_add(0, group, still)
+        mean = torch.zeros_like(self.most).index_add(0, group, still * (step * step).sum(1)) / n.clamp(min=1.0)
         with torch.no_grad():
             seen = (n > 0).float()
             self.square += self.PACE * seen * (mean - self.square)

@@ -5,6 +5,7 @@ beside it. GazeCom is 250 Hz EyeLink data turned into webcam tracks; gaze60 is a
 infrared reference and is used as it is, after a robust affine fit on its first 30 s.
 """
 
+import copy
 import os
 
 import numpy as np
@@ -34,6 +35,13 @@ class Truth:
         area = 0.5 * (self.xy[1:] + self.xy[:-1]) * dt[:, None]
         self.cum = np.concatenate([np.zeros((1, 2)), np.cumsum(area, 0)])
         self.badcum = np.concatenate([[0], np.cumsum(~self.ok)])
+
+    def changed(self, time, space):
+        """The same movements, so many times as long and as large."""
+        other = copy.copy(self)
+        other.t, other.step, other.xy = self.t * time, self.step * time, self.xy * space
+        other.speed, other.cum = self.speed * (space / time), self.cum * (space * time)
+        return other
 
     def index(self, q):
         return np.clip(np.searchsorted(self.t, q, "right") - 1, 0, len(self.t) - 2)

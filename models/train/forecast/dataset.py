@@ -1,18 +1,33 @@
 """Training samples: many simulated webcams over GazeCom, gaze60 as it is and varied, each with the gate's state.
 
+People differ in how fast and how far their eyes move, so much of both is stretched a little in time and space.
+
 Everything is kept in flat arrays, so that a window is a slice: row r looks back on rows r, r-1, ... of its own track.
 """
+
+import functools
+import multiprocessing
 
 import numpy as np
 
 from . import data
 from . import gate
 from . import runs
+from .net import prepare
 
 SLOTS = 24
 HORIZONS_S = np.array([0.0, 0.01, 0.02, 0.033, 0.05, 0.067, 0.083, 0.1, 0.15, 0.2])
 # Sets: what a row comes from, for weighting and for reports.
 GAZECOM, GAZE60_A, GAZE60_B, GAZE60_MIX, CLEAN60 = range(5)
+# Copies made at once: enough that tracks of similar length go through the gate together.
+BATCH = 5
+# What training needs of every row.
+TRAINED = ("x", "truth", "cls", "flight", "set", "rate", "nominal", "index", "seen", "basis", "axis", "side")
+
+
+def other_person(rng, spread):
+    """Factors of time and of space."""
+    return np.exp(rng.normal(0, spread, 2))
 
 
 def coloured(rng, n, sd, rho):
@@ -42,14 +57,16 @@ def simulated(clips, rng, copies):
             nominal = rng.random() < 0.6
             if nominal:
                 rate = rng.choice([15.0, 15.0, 30.0, 30.0, 30.0, 60.0, 60.0, 60.0, 120.0])
-                t, x, k = data.webcam(truth, rate, rng, offset=rng.random() / rate)
-                yield t[k], x[k], truth, 1.0, GAZECOM, rate, True
+                seen = truth.changed(*other_person(rng, 0.08)) if rng.random() < 0.5 else truth
+                t, x, k = data.webcam(seen, rate, rng, offset=rng.random() / rate)
+                yield t[k], x[k], seen, 1.0, GAZECOM, rate, True
                 continue
+            seen = truth.changed(*other_person(rng, 0.15))
             rate = np.exp(rng.uniform(np.log(12), np.log(130)))
             noise = np.exp(rng.uniform(np.log(0.1), np.log(2.0)))
             exposure = rng.uniform(0.003, min(0.03, 0.9 / rate))
             t, x, k = data.webcam(
-                truth, rate, rng, noise=0.0, exposure=exposure, offset=rng.random() / rate,
+                seen, rate, rng, noise=0.0, exposure=exposure, offset=rng.random() / rate,
                 jitter=rng.choice([0.0, 0.0, 0.05, 0.15]),
             )
             t, x = t[k], x[k]
@@ -61,21 +78,38 @@ def simulated(clips, rng, copies):
                 1.0 if rho == 0 else 0.5
             )
             t, x = drop(rng, t, x, rate)
-            yield t, x, truth, gain, GAZECOM, rate, False
+            yield t, x, seen, gain, GAZECOM, rate, False
 
 
-def build(gazecom, gaze60, seed, copies):
-    """Flat arrays of every track: see the return value."""
-    rng = np.random.default_rng(seed)
+def build(gazecom, gaze60, seed, copies, workers):
+    """Flat arrays of every track, made by so many processes; the same whatever their number."""
+    jobs = [(seed, i, min(BATCH, copies - i)) for i in range(0, copies, BATCH)]
+    make = functools.partial(part, gazecom, gaze60)
+    if workers > 1:
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            parts = list(pool.imap(make, jobs))
+    else:
+        parts = list(map(make, jobs))
+    return {k: np.concatenate([v.pop(k) for v in parts]) for k in TRAINED}
+
+
+def part(gazecom, gaze60, job):
+    """A batch of copies of GazeCom, and gaze60: in the first as it is, in all varied."""
+    seed, first, copies = job
+    rng = np.random.default_rng([seed, first])
     tracks = [v for v in simulated(gazecom, rng, copies) if len(v[0]) >= 30]
     pairs = {}
     for person, name, t, xy, present, truth, start in gaze60:
         use = present & (t >= start - 3.0)
-        tracks.append((t[use], xy[use], truth, 1.0, GAZE60_A if name == "A" else GAZE60_B, 60.0, True))
+        kind = GAZE60_A if name == "A" else GAZE60_B
+        if first == 0:
+            tracks.append((t[use], xy[use], truth, 1.0, kind, 60.0, True))
+        time, space = other_person(rng, 0.08)
+        tracks.append((t[use] * time, xy[use] * space, truth.changed(time, space), 1.0, kind, 60.0 / time, False))
         pairs.setdefault(person, []).append((t, xy, present, truth, start))
     for person, both in pairs.items():
         t, truth, start = both[0][0], both[0][3], both[0][4]
-        for _ in range(4):
+        for _ in range(2):
             w = rng.uniform(-0.2, 1.2)
             xy = both[0][1] * w + both[-1][1] * (1 - w)
             use = both[0][2] & both[-1][2] & (t >= start - 3.0)
@@ -83,7 +117,8 @@ def build(gazecom, gaze60, seed, copies):
             gain = np.exp(rng.uniform(np.log(0.7), np.log(1.3)))
             a, b = drop(rng, t[use][::step], xy[use][::step] * gain, 60.0 / step)
             tracks.append((a, b, truth, gain, GAZE60_MIX, 60.0 / step, False))
-    return flatten(tracks)
+    made = prepare(flatten(tracks))
+    return {k: made[k] for k in TRAINED}
 
 
 def protocol(gazecom, gaze60, seed):

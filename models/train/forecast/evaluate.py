@@ -24,12 +24,6 @@ def predict(model, d, horizon_s):
     return torch.cat(out).numpy(), torch.cat(radius).numpy()
 
 
-def load(path):
-    net = N.Net()
-    net.load_state_dict(torch.load(path))
-    return net
-
-
 def scores(d, f50, radius, select, hi=4):
     truth = d["truth"][select, hi].numpy()
     ok = np.isfinite(truth).all(1)
@@ -83,5 +77,5 @@ if __name__ == "__main__":
     part = dataset.split()[1 if a.part == "validation" else 2]
     arrays = dataset.protocol(part[0], part[1], 99)
     d = N.tensors(N.prepare(arrays))
-    m = load(a.model)
+    m = N.load(a.model)
     report(d, lambda h: predict(m, d, h))

@@ -72,7 +72,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("model")
     a = p.parse_args()
-    trained = evaluate.load(a.model)
+    trained = N.load(a.model)
     with torch.no_grad():
         for weights in trained.parameters():
             if weights.ndim == 2:

@@ -29,8 +29,11 @@ BASIS = len(SINGLES) + len(MEANS) + 5
 LEFT, RUN_MEAN = len(SINGLES) + len(MEANS) + 1, len(SINGLES) + len(MEANS) + 3  # places in the basis
 SEEN = 3 * BASIS + len(MEANS) + len(AGES) + 8 + 7
 FEATURES = SEEN + 1
+# Widths of the position's tower.
+WIDE = (384, 160)
 ANSWERS = BASIS + 3
 OFFSET_DEG = 3.0
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def prepare(d):
@@ -107,10 +110,11 @@ def prepare(d):
 
 
 class Net(nn.Module):
-    def __init__(self):
+    def __init__(self, wide=WIDE):
         super().__init__()
+        first, second = wide
         self.body = nn.Sequential(
-            nn.Linear(FEATURES, 288), nn.SiLU(), nn.Linear(288, 128), nn.SiLU(), nn.Linear(128, BASIS + 2)
+            nn.Linear(FEATURES, first), nn.SiLU(), nn.Linear(first, second), nn.SiLU(), nn.Linear(second, BASIS + 2)
         )
         # The radius has a tower of its own, so that neither answer bends the other.
         self.spread = nn.Sequential(
@@ -124,6 +128,18 @@ class Net(nn.Module):
 
     def forward(self, f):
         return torch.cat([self.body(f), self.spread(f)], 1)
+
+
+def load(path):
+    """A trained net, as wide as it was saved."""
+    state = torch.load(path, map_location="cpu")
+    net = Net((len(state["body.0.bias"]), len(state["body.2.bias"])))
+    net.load_state_dict(state)
+    return net
+
+
+def save(net, path):
+    torch.save({k: v.cpu() for k, v in net.state_dict().items()}, path)
 
 
 def seen(d, rows, horizon):

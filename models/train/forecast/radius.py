@@ -7,6 +7,7 @@ radius is worth to a row then follows: the chances of holding the truth, each at
 those at which the best radii hold what is wanted. The net learns the best radii, and then climbs the worth itself.
 """
 
+import functools
 import math
 
 import torch
@@ -21,9 +22,13 @@ OVERALL, OF_SACCADES = 0.9695, 0.856
 # Price of any truth, in units of the kind's scale. Below it the radius cuts into the noise of fixations, which saves
 # little; above it there is nothing more to hold.
 CHEAPEST, DEAREST = 0.3, 3.0
-POOL = 1_200_000
 GRID_DEG = torch.cat([torch.linspace(0.2, 3.0, 29), torch.linspace(3.2, 20.0, 57)])
 SACCADE = 1
+
+
+@functools.cache
+def grid():
+    return GRID_DEG.to(N.DEVICE)
 
 
 class Chances(nn.Module):
@@ -48,9 +53,10 @@ class Chances(nn.Module):
         density = torch.log(shape) + shape * log - torch.exp((shape * log).clamp(max=8.0))
         return nn.functional.binary_cross_entropy_with_logits(chance, saccade.float()) - density.mean()
 
-    def held(self, f, radius=GRID_DEG[None]):
+    def held(self, f, radius=None):
         """Chance of a saccade, and shares of other movements and of saccades that each radius (rows, or one row) holds."""
         chance, scale, shape = self.parts(f)
+        radius = grid()[None] if radius is None else radius
         log = torch.log(radius)[:, :, None] - scale[:, None]
         shares = 1.0 - torch.exp(-torch.exp((shape[:, None] * log).clamp(max=8.0)))
         return torch.sigmoid(chance), shares[:, :, 0], shares[:, :, 1]
@@ -64,12 +70,12 @@ def worth(chance, others, saccades, radius, scale, price, of_saccade):
 
 def best(chance, others, saccades, scale, price, of_saccade):
     """The radius of the grid that is worth most."""
-    return GRID_DEG[worth(chance[:, None], others, saccades, GRID_DEG, scale, price, of_saccade).argmax(1)]
+    return grid()[worth(chance[:, None], others, saccades, grid(), scale, price, of_saccade).argmax(1)]
 
 
 def prices(teacher, pool, group, scale):
     """Prices of any truth and of saccades, at which the shares held of the rows of a group are those wanted."""
-    rows = group[torch.randperm(len(group))[:20000]]
+    rows = group[torch.randperm(len(group), device=group.device)[:20000]]
     with torch.no_grad():
         known = teacher.held(pool["seen"][rows])
     size, saccade = pool["size"][rows], pool["cls"][rows] == SACCADE
@@ -90,18 +96,18 @@ def prices(teacher, pool, group, scale):
 class Pool:
     """Rows with a horizon, what is seen of them, and how far the answer is from the truth."""
 
-    def __init__(self, net, d, draw, pick, answers):
+    def __init__(self, net, d, draw, pick, answers, size):
         parts = {k: [] for k in ("seen", "size", "kind", "cls", "hi")}
         count = 0
-        while count < POOL:
+        while count < size:
             rows = draw.base(20000)
-            hi = draw.horizons(pick, len(rows))
+            hi = draw.choose(pick, len(rows))
             known = torch.isfinite(d["truth"][rows, hi]).all(1)
             rows, hi = rows[known], hi[known]
             with torch.no_grad():
-                size = (answers(net, d, rows, hi) - d["truth"][rows, hi]).norm(dim=1)
-            seen = N.seen(d, rows, torch.tensor(HORIZONS_S, dtype=torch.float32)[hi])
-            for k, v in zip(parts, (seen, size, d["kind"][rows], d["cls"][rows, hi].long(), hi)):
+                off = (answers(net.body, d, rows, hi) - d["truth"][rows, hi]).norm(dim=1)
+            seen = N.seen(d, rows, d["horizons"][hi])
+            for k, v in zip(parts, (seen, off, d["kind"][rows], d["cls"][rows, hi].long(), hi)):
                 parts[k].append(v)
             count += len(rows)
         self.all = {k: torch.cat(v) for k, v in parts.items()}
@@ -111,15 +117,15 @@ class Pool:
         return self.all[key]
 
     def batch(self, n, gen):
-        at = torch.randint(len(self["size"]), (n,), generator=gen)
+        at = torch.randint(len(self["size"]), (n,), generator=gen, device=gen.device)
         return {k: v[at] for k, v in self.all.items()}
 
 
 def train(net, pool, descent, a, gen):
     """`descent` makes the optimizer of a module from its learning rate and number of steps."""
-    teacher = Chances()
+    teacher = Chances().to(N.DEVICE)
     steps = descent(teacher, a.lr, a.radius_steps)
-    for _ in range(a.radius_steps):
+    while steps.left():
         b = pool.batch(a.batch * 2, gen)
         loss = teacher.loss(b["seen"], b["size"], b["cls"] == SACCADE)
         steps.follow(loss, loss)
@@ -127,17 +133,17 @@ def train(net, pool, descent, a, gen):
     steps.finish()
 
     teacher.requires_grad_(False)
-    price = torch.full((2, KINDS, len(HORIZONS_S)), CHEAPEST)
+    price = torch.full((2, KINDS, len(HORIZONS_S)), CHEAPEST, device=N.DEVICE)
     for kind in range(KINDS):
         for hi in range(1, len(HORIZONS_S)):
             group = ((pool["kind"] == kind) & (pool["hi"] == hi)).nonzero().flatten()
             if len(group) >= 300:
-                price[:, kind, hi] = torch.tensor(prices(teacher, pool, group, pool.scale[kind, hi]))
+                price[:, kind, hi] = torch.tensor(prices(teacher, pool, group, pool.scale[kind, hi]), device=N.DEVICE)
     print("price of any truth, and of saccades, at 50 ms:", price[:, :, MAIN].tolist(), flush=True)
 
     for lr, climb in ((a.lr, False), (0.5 * a.lr, True)):
         steps = descent(net.spread, lr, a.radius_steps)
-        for _ in range(a.radius_steps):
+        while steps.left():
             b = pool.batch(a.batch * 2, gen)
             cost = [v[b["kind"], b["hi"]][:, None] for v in (pool.scale, *price)]
             radius = N.radius(net.spread(b["seen"]))
