@@ -3,6 +3,7 @@
 //! No threads, no I/O and no clock: live and offline runs of the same frames give the same answers. Screen positions become
 //! degrees of visual angle before the forecaster and normalised screen positions again after it.
 
+use crate::calibration::drift::Shift;
 use crate::calibration::{Mapping, Prediction};
 use crate::clock::Timestamp;
 use crate::eyes::Eyes;
@@ -60,7 +61,7 @@ pub struct Pipeline {
     mapping: Mapping,
     forecaster: Forecaster,
     /// Added to every gaze position: how far the map has drifted since the calibration.
-    drift: VisualAngle,
+    drift: Shift,
     last: Last,
 }
 
@@ -88,7 +89,7 @@ impl Pipeline {
             tracking: Tracking::new(weights, stills)?,
             mapping,
             forecaster: Forecaster::with_weights(method, weights)?,
-            drift: VisualAngle::default(),
+            drift: Shift::default(),
             last: Last::default(),
         })
     }
@@ -110,8 +111,9 @@ impl Pipeline {
             self.last.sample_at = Some(frame.captured);
             self.last.distance_mm = Some(distance_mm);
             let at = self.setup.screen.visual_angle(prediction.point, distance_mm);
+            let drift = self.drift.at(&sighting.features);
             Observation {
-                at: VisualAngle::new(at.x_deg + self.drift.x_deg, at.y_deg + self.drift.y_deg),
+                at: VisualAngle::new(at.x_deg + drift.x_deg, at.y_deg + drift.y_deg),
                 confidence: f64::from(sighting.confidence),
             }
         });
@@ -163,19 +165,22 @@ impl Pipeline {
     /// Takes another calibration from the next frame on.
     pub fn set_mapping(&mut self, mapping: Mapping) {
         self.mapping = mapping;
-        self.drift = VisualAngle::default();
+        self.drift = Shift::default();
         // Positions of two calibrations are not comparable.
         self.forecaster.reset();
     }
 
     /// Shifts all gaze positions by so much from the next frame on; another calibration begins without a shift.
-    pub fn set_drift(&mut self, drift: VisualAngle) {
+    pub fn set_drift(&mut self, drift: Shift) {
         /// The eye's own fixations wander further.
         const UNNOTICED_DEG: f64 = 0.3;
-        let step_deg = self.drift.distance_deg(drift);
-        self.drift = drift;
+        let before = std::mem::replace(&mut self.drift, drift);
+        let is_unnoticed = self.last.sighting.is_some_and(|sighting| {
+            let step_deg = before.at(&sighting.features).distance_deg(drift.at(&sighting.features));
+            step_deg <= UNNOTICED_DEG
+        });
         // A larger step would look like a saccade.
-        if step_deg > UNNOTICED_DEG {
+        if !is_unnoticed {
             self.forecaster.reset();
         }
     }

@@ -10,7 +10,7 @@ mod world;
 use std::error::Error;
 
 use clap::Parser;
-use gazed::calibration::drift::{BEFORE_CLICK, Drift, wanted_by_click};
+use gazed::calibration::drift::{BEFORE_CLICK, Click, Drift};
 use gazed::calibration::gathering::{Gathering, gather};
 use gazed::calibration::{Features, Mapping};
 use gazed::geometry::ScreenPoint;
@@ -232,10 +232,10 @@ fn slide(
                             .map(|(_, features)| *features)
                             .collect();
                         let at = scattered(point, &mut rng);
-                        if let Ok(wanted) = wanted_by_click(world.mapping(), at, &frames, &world.setup())
-                            && let Some(offset) = drift.add(wanted)
+                        if let Ok(click) = Click::new(world.mapping(), at, &frames, &world.setup())
+                            && let Some(shift) = drift.add(click, &world.mapping().doubts())
                         {
-                            world.set_drift(offset);
+                            world.set_drift(shift);
                         }
                     }
                     world.release();

@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use gazed::calibration::drift::Shift;
 use gazed::calibration::{Features, Mapping};
 use gazed::capture::decode;
 use gazed::clock::{Timestamp, TimestampSource};
 use gazed::forecast::Method;
 use gazed::frame::{BufferPool, Frame, FrameId};
-use gazed::geometry::{ScreenPoint, Setup, VisualAngle};
+use gazed::geometry::{ScreenPoint, Setup};
 use gazed::nets::Weights;
 use gazed::pipeline::{GazeForecast, Pipeline};
 use gazed::synthetic::{Movement, Parameters, SyntheticCamera, SyntheticUser};
@@ -94,7 +95,7 @@ impl World {
         self.pipeline.set_mapping(mapping);
     }
 
-    pub fn set_drift(&mut self, drift: VisualAngle) {
+    pub fn set_drift(&mut self, drift: Shift) {
         self.pipeline.set_drift(drift);
     }
 

@@ -16,7 +16,7 @@ pub use appearance::Appearance;
 pub use features::Features;
 use prior::Prior;
 pub use prior::basis;
-use process::{Process, Scales};
+use process::{Doubt, Process, Scales};
 
 use crate::geometry::{ScreenPoint, Setup};
 
@@ -76,6 +76,14 @@ impl Mapping {
         Prediction {
             point: features.screen_point(tangents, setup),
             error_radius_mm: RADIUS_95_PER_SD * sd * features.eyes_mm[2],
+        }
+    }
+
+    /// What is not known of the person, for each axis.
+    pub fn doubts(&self) -> [Doubt; 2] {
+        match self {
+            Self::Average => Doubt::beforehand(Prior::built_in()),
+            Self::Fitted(fit) => fit.process.doubts(),
         }
     }
 

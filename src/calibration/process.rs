@@ -9,7 +9,7 @@ use nalgebra::{Cholesky, DMatrix, DVector, Dyn, Vector2};
 
 use super::appearance::Appearance;
 use super::features::Features;
-use super::prior::{Basis, Covariance, POSE, Prior};
+use super::prior::{BASIS, Basis, Covariance, POSE, Prior};
 
 /// One frame, as the process sees it.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,34 @@ impl Scales {
         let share = 0.5 * ((self.fine - Self::LIKE_OTHERS.fine) / 0.5).powi(2);
         of(self.linear, 3.0) + of(self.appearance, 5.0) + of(self.length, 2.0) + share + of(self.noise, 3.0)
     }
+}
+
+/// What is not known of one axis of a person's correction, in tangents.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// Covariance of the weights of the linear part.
+    pub covariance: Covariance,
+    /// Variance of all that differs from one look at a point to the next.
+    pub variance: f64,
+}
+
+impl Doubt {
+    /// Of somebody who was never seen.
+    pub fn beforehand(prior: &Prior) -> [Self; 2] {
+        [0, 1].map(|index| Self {
+            covariance: linear_covariance(prior, index, Scales::LIKE_OTHERS),
+            variance: prior.axes[index].point_variance + prior.axes[index].frame_variance + prior.appearance_variance,
+        })
+    }
+}
+
+fn linear_covariance(prior: &Prior, index: usize, scales: Scales) -> Covariance {
+    let widths = Basis::from_fn(|index, _| if index < POSE { scales.linear.sqrt() } else { 1.0 });
+    let mut covariance = Covariance::from(prior.axes[index].covariance).component_mul(&(widths * widths.transpose()));
+    // What all samples want alike is the person's own, not that of how the eyes looked in them: else it would be
+    // gone as soon as they look otherwise.
+    covariance[(0, 0)] += prior.appearance_variance * scales.appearance;
+    covariance
 }
 
 /// One axis, fitted.
@@ -176,6 +204,29 @@ impl Process {
         (mean, variance.sqrt())
     }
 
+    /// What the samples left uncertain: with `C` the linear part's covariance, `B` the samples' basis and `K` the covariance
+    /// matrix, `C - C Bᵀ K⁻¹ B C` (Rasmussen and Williams, 2.24).
+    ///
+    /// Of what the head's pose brings they leave all uncertain that was so before: what little it moved in a calibration
+    /// says little of a head that moves further, for what it brings is linear only nearby.
+    pub fn doubts(&self) -> [Doubt; 2] {
+        self.axes.each_ref().map(|axis| {
+            let turned = DMatrix::from_fn(self.inputs.len(), BASIS, |row, column| {
+                axis.covariance.column(column).dot(&self.inputs[row].basis)
+            });
+            let known = turned.tr_mul(&axis.factor.solve(&turned));
+            let covariance = Covariance::from_fn(|row, column| {
+                let of_pose = if row.min(column) >= POSE { 2.0 } else { 1.0 };
+                of_pose * axis.covariance[(row, column)] - known[(row, column)]
+            });
+            Doubt {
+                // Rounding must not make it asymmetric.
+                covariance: 0.5 * (covariance + covariance.transpose()),
+                variance: axis.noise_variance + self.appearance_variance,
+            }
+        })
+    }
+
     fn alike(&self, a: &Appearance, b: &Appearance) -> f64 {
         let [fine, wide] = a.distances_squared(b);
         let distance_squared = self.scales.fine * fine + (1.0 - self.scales.fine) * wide;
@@ -227,11 +278,7 @@ impl<'p> Problem<'p> {
 
     fn solve_axis(&self, index: usize, scales: Scales, alike: &DMatrix<f64>) -> Option<Axis> {
         let prior = &self.prior.axes[index];
-        let widths = Basis::from_fn(|index, _| if index < POSE { scales.linear.sqrt() } else { 1.0 });
-        let mut covariance = Covariance::from(prior.covariance).component_mul(&(widths * widths.transpose()));
-        // What all samples want alike is the person's own, not that of how the eyes looked in them: else it would be
-        // gone as soon as they look otherwise.
-        covariance[(0, 0)] += self.prior.appearance_variance * scales.appearance;
+        let covariance = linear_covariance(self.prior, index, scales);
         let (of_point, of_frame) = (prior.point_variance * scales.noise, prior.frame_variance * scales.noise);
         let mean = Basis::from(prior.weights);
         let turned: Vec<Basis> = self.inputs.iter().map(|input| covariance * input.basis).collect();

@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::arrangement::{Desk, Place};
 use super::desktop::plugged_in;
 use super::view::View;
-use crate::calibration::drift::{BEFORE_CLICK, Drift, wanted_by_click};
+use crate::calibration::drift::{BEFORE_CLICK, Click, Drift};
 use crate::calibration::gathering::{drift, gather};
 use crate::calibration::profile::{Profile, ProfileError, Profiles};
 use crate::calibration::{Features, Mapping};
@@ -251,7 +251,7 @@ impl Live {
             ));
         }
         self.drift.set(drift);
-        self.pipeline.set_drift(drift);
+        self.pipeline.set_drift(self.drift.shift());
         Ok(())
     }
 
@@ -271,10 +271,11 @@ impl Live {
             .filter_map(|glimpse| glimpse.as_ref().ok().copied())
             .filter(Features::is_finite)
             .collect();
-        let wanted = wanted_by_click(self.pipeline.mapping(), point, &seen, self.pipeline.setup())?;
-        match self.drift.add(wanted) {
-            Some(offset) => self.pipeline.set_drift(offset),
-            None => tracing::debug!(?wanted, "a click changed nothing"),
+        let mapping = self.pipeline.mapping();
+        let click = Click::new(mapping, point, &seen, self.pipeline.setup())?;
+        match self.drift.add(click, &mapping.doubts()) {
+            Some(shift) => self.pipeline.set_drift(shift),
+            None => tracing::debug!(?click, "a click changed nothing"),
         }
         Ok(())
     }
@@ -305,7 +306,7 @@ impl Live {
         };
         self.pipeline = Pipeline::new(&self.weights, setup, stills, self.method, mapping)
             .context("the nets that worked before do not now")?;
-        self.pipeline.set_drift(self.drift.offset());
+        self.pipeline.set_drift(self.drift.shift());
         self.stills = stills;
         Ok(())
     }
