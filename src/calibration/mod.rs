@@ -261,6 +261,19 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn more_samples_leave_less_uncertain() {
+        let setup = Setup::default();
+        let few = Fit::new(&nine_points()[..5], &setup).expect("a fit");
+        let all = few.of_same_person(&nine_points(), &setup).expect("a fit");
+        let doubts = [few, all].map(|fit| Mapping::Fitted(Box::new(fit)).doubts());
+        for axis in 0..2 {
+            let [few, all] = doubts.each_ref().map(|doubts| doubts[axis].covariance);
+            assert!(few.cholesky().is_some() && all.cholesky().is_some(), "no covariance");
+            assert!(all.trace() < few.trace(), "{} after {}", all.trace(), few.trace());
+        }
+    }
+
     proptest! {
         #[test]
         fn no_samples_whatever_make_it_panic_or_predict_nonsense(

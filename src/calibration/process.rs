@@ -207,8 +207,8 @@ impl Process {
     /// What the samples left uncertain: with `C` the linear part's covariance, `B` the samples' basis and `K` the covariance
     /// matrix, `C - C Bᵀ K⁻¹ B C` (Rasmussen and Williams, 2.24).
     ///
-    /// Of what the head's pose brings they leave all uncertain that was so before: what little it moved in a calibration
-    /// says little of a head that moves further, for what it brings is linear only nearby.
+    /// What the head's pose brings is linear only nearby: once it moves further than in the calibration, there is as much to
+    /// learn again as there was before.
     pub fn doubts(&self) -> [Doubt; 2] {
         self.axes.each_ref().map(|axis| {
             let turned = DMatrix::from_fn(self.inputs.len(), BASIS, |row, column| {
