@@ -19,6 +19,7 @@ def main() -> None:
     fit.add_argument("--start", help="tag of the weights in the cache to start from, for a second training; \"shipped\": those in models/")
     fit.add_argument("--learning-rate", type=float, default=2e-3, help="peak, lower for a second training")
     fit.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings of gazectl synthesize to mix in")
+    fit.add_argument("--workers", type=int, default=0, help="processes that draw the batches beside the one that trains")
     mean = commands.add_parser("average", help="average the weights of trainings that followed each other")
     mean.add_argument("net", choices=["finder", "landmarks", "eyes"])
     mean.add_argument("tags", nargs="+", help="tags of the weights in the cache")
@@ -60,7 +61,7 @@ def main() -> None:
         from .fit import train
 
         train(arguments.net, arguments.steps, arguments.seed, arguments.tag, arguments.synthetic, arguments.start,
-              arguments.learning_rate)
+              arguments.learning_rate, arguments.workers)
     elif arguments.command == "average":
         from .fit import average
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import losses, nets, restore, samples, scenes
+from . import losses, nets, restore, samples, scenes, stores
 from . import synthetic as rendered
 from .data import cache_root
 from .labels import targets
 from .export import MODELS
-from .loop import LEARNING_RATE, Forward, fit
+from .loop import LEARNING_RATE, Batch, Course, Forward, Task, fit
 from .nets import LANDMARKS_HW
 from .pipeline import Pipeline
-from .variants import variants
 
 BATCH = {"landmarks": 64, "eyes": 128, "finder": 32, "article": 64}
 #: Share of rendered faces where recordings of the synthetic user are given; `pose`: of those that the landmark net learns the
@@ -35,31 +34,26 @@ POSE_WEIGHT = 25.0
 SHIPPED = "shipped"
 
 
-@dataclass
-class Run:
-    """One training: steps, seed, checkpoint file, recordings to mix in, peak learning rate."""
-
-    steps: int
-    seed: int
-    checkpoint: Path
-    synthetic: list[Path]
-    learning_rate: float
-
-
 def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Path], start: str | None = None,
-          learning_rate: float = LEARNING_RATE) -> Path:
+          learning_rate: float = LEARNING_RATE, workers: int = 0) -> Path:
     """Trains net `name`, afresh or from the weights tagged `start`, into the cache; gives the file."""
     torch.set_num_threads(1)
+    # A process forked from one with threads would wait for them for ever.
+    cv2.setNumThreads(0)
     torch.manual_seed(seed)
-    runs = {"landmarks": _landmarks, "eyes": _eyes, "finder": _finder}
+    tasks = {"landmarks": _landmarks, "eyes": _eyes, "finder": _finder}
     out = cache_root() / f"{name}{tag}.pt"
-    fresh = nets.build(name)
+    net = nets.build(name)
     if start == SHIPPED:
-        restore.from_onnx(MODELS / f"{name}.onnx", fresh, _crops(name))
+        restore.from_onnx(MODELS / f"{name}.onnx", net, _crops(name))
     elif start is not None:
-        fresh.load_state_dict(torch.load(cache_root() / f"{name}{start}.pt", weights_only=True))
-    run = Run(steps or STEPS[name], seed, cache_root() / f"{name}{tag}.checkpoint.pt", synthetic, learning_rate)
-    net = runs[name](fresh, run)
+        # Layers that the net had not yet when the weights were trained begin as they are.
+        grown, gone = net.load_state_dict(torch.load(cache_root() / f"{name}{start}.pt", weights_only=True), strict=False)
+        if gone:
+            raise SystemExit(f"{name}{start}.pt is of another net: {', '.join(gone)}")
+        print(f"afresh: {', '.join(grown) or 'nothing'}", flush=True)
+    course = Course(steps or STEPS[name], cache_root() / f"{name}{tag}.checkpoint.pt", learning_rate, workers)
+    net = fit(net, tasks[name](seed, synthetic), course)
     torch.save(net.state_dict(), out)
     print(f"wrote {out}")
     return out
@@ -89,26 +83,18 @@ def _crops(name: str) -> list[Tensor]:
     return [samples.landmarks_batch(faces, 200, samples.Draw(2, n), blank)[0] for n in range(4)]
 
 
-def _weights(name: str, photographs: int, changed: int, rendered_ones: int) -> np.ndarray:
-    """Probability of each sample for the net `name`, of stores joined in this order."""
-    parts = [(photographs, 1 - CHANGED_SHARE[name]), (changed, CHANGED_SHARE[name])]
-    share = SYNTHETIC_SHARE[name] if rendered_ones else 0.0
-    groups = [(n, (1 - share) * of) for n, of in parts] + [(rendered_ones, share)]
-    weights = np.concatenate([np.full(n, of / max(n, 1)) for n, of in groups])
+def _weights(kind: str, counts: list[int]) -> np.ndarray:
+    """Probability of each crop for the net or purpose `kind`; `counts` as in `Stores`."""
+    share = SYNTHETIC_SHARE[kind] if counts[2] else 0.0
+    of = [(1 - share) * (1 - CHANGED_SHARE[kind]), (1 - share) * CHANGED_SHARE[kind], share]
+    weights = np.concatenate([np.full(n, part / max(n, 1)) for n, part in zip(counts, of)])
     return weights / weights.sum()
 
 
-def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
-    seed, synthetic = run.seed, run.synthetic
+def _landmarks(seed: int, synthetic: list[Path]) -> Task:
     t = targets()
-    store = samples.FaceStore.build(t.portraits("train"))
-    changed = samples.FaceStore.build(variants(t, "train", seed))
-    sizes = len(store.pictures), len(changed.pictures)
-    store = store.join(changed)
-    if synthetic:
-        store = store.join(rendered.stores(synthetic)[1])
-    weights = _weights("landmarks", *sizes, len(store.pictures) - sum(sizes))
-    turned = _weights("pose", *sizes, len(store.pictures) - sum(sizes))
+    known = stores.of(seed, synthetic)
+    weights, turned = (_weights(kind, known.face_counts) for kind in ("landmarks", "pose"))
     held = samples.FaceStore.build(t.portraits("validation"))
     sources = scenes.SceneMaker(t, "train", seed).sources
     whole = all((MODELS / f"{name}.onnx").exists() for name in ("finder", "landmarks", "eyes"))
@@ -116,15 +102,19 @@ def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
     faceless = samples.faceless_crops(FACELESS, sources, seed, miner)
     side = LANDMARKS_HW[0]
 
-    def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
-        draw = samples.Draw(seed, n)
-        x, points, face = samples.landmarks_batch(store, BATCH["landmarks"], draw, faceless, weights)
-        heads, angles = samples.pose_batch(store, BATCH["landmarks"], draw, turned)
-        out = forward(torch.cat([x, heads]))
-        loss, shown = losses.landmarks_loss(out[: len(x)], points, face, side)
-        pose = out[len(x) :, -3:]
-        shown["deg"] = float((pose.detach() - angles).abs().mean().rad2deg())
-        return loss + POSE_WEIGHT * nn.functional.smooth_l1_loss(pose, angles, beta=0.02), shown
+    def draw(n: int) -> Batch:
+        numbers = samples.Draw(seed, n)
+        x, points, face = samples.landmarks_batch(known.faces, BATCH["landmarks"], numbers, faceless, weights)
+        heads, angles = samples.pose_batch(known.faces, BATCH["landmarks"], numbers, turned)
+        return {"x": torch.cat([x, heads]).byte(), "points": points, "face": face, "angles": angles}
+
+    def loss(forward: Forward, b: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        out = forward(b["x"])
+        faces = len(b["face"])
+        fitted, shown = losses.landmarks_loss(out[:faces], b["points"], b["face"], side)
+        pose = out[faces:, -3:]
+        shown["deg"] = (pose.detach() - b["angles"]).abs().mean().rad2deg()
+        return fitted + POSE_WEIGHT * nn.functional.smooth_l1_loss(pose, b["angles"], beta=0.02), shown
 
     def validate(net: nn.Module) -> str:
         check = samples.Draw(1)
@@ -144,24 +134,17 @@ def _landmarks(fresh: nn.Module, run: Run) -> nn.Module:
         return (f"points {np.mean(px):.3f} px, corners {np.mean(corners):.2f} %, face {np.mean(right):.3f}, "
                 f"yaw {off[0]:.2f}, pitch {off[1]:.2f}, roll {off[2]:.2f} deg beside a mean face laid over the points")
 
-    return fit(fresh, step, run.steps, run.checkpoint, validate, run.learning_rate)
+    return Task(draw, loss, validate)
 
 
-def _eyes(fresh: nn.Module, run: Run) -> nn.Module:
-    seed, synthetic = run.seed, run.synthetic
-    t = targets()
-    store = samples.EyeStore.build(t.portraits("train"))
-    changed = samples.EyeStore.build(variants(t, "train", seed))
-    sizes = len(store.pictures), len(changed.pictures)
-    store = store.join(changed)
-    if synthetic:
-        store = store.join(rendered.stores(synthetic)[0])
-    weights = _weights("eyes", *sizes, len(store.pictures) - sum(sizes))
-    held = samples.EyeStore.build(t.portraits("validation"))
+def _eyes(seed: int, synthetic: list[Path]) -> Task:
+    known = stores.of(seed, synthetic)
+    weights = _weights("eyes", known.eye_counts)
+    held = samples.EyeStore.build(targets().portraits("validation"))
 
-    def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
-        b = samples.eyes_batch(store, BATCH["eyes"], samples.Draw(seed, n), weights)
-        return losses.eyes_loss(forward(b["x"]), b)
+    def draw(n: int) -> Batch:
+        b = samples.eyes_batch(known.eyes, BATCH["eyes"], samples.Draw(seed, n), weights)
+        return {**b, "x": b["x"].byte()}
 
     def validate(net: nn.Module) -> str:
         check = samples.Draw(1)
@@ -177,21 +160,22 @@ def _eyes(fresh: nn.Module, run: Run) -> nn.Module:
                 opened.append((torch.sigmoid(out[:, 10]) - b["openness"])[keep].abs().mean().item())
         return f"pupil {np.mean(pupil):.3f} px, corners {np.mean(corner):.3f} px, openness {np.mean(opened):.3f}"
 
-    return fit(fresh, step, run.steps, run.checkpoint, validate, run.learning_rate)
+    return Task(draw, lambda forward, b: losses.eyes_loss(forward(b["x"]), b), validate)
 
 
-def _finder(fresh: nn.Module, run: Run) -> nn.Module:
-    seed, synthetic = run.seed, run.synthetic
+def _finder(seed: int, synthetic: list[Path]) -> Task:
     t = targets()
     extra = rendered.cutouts(synthetic, 400) if synthetic else []
     maker = scenes.SceneMaker(t, "train", seed, extra, SYNTHETIC_SHARE["finder"])
     held = scenes.SceneMaker(t, "validation", seed + 1)
     checks = [held.batch(64) for _ in range(4)]
 
-    def step(forward: Forward, n: int) -> tuple[Tensor, dict[str, float]]:
+    def draw(n: int) -> Batch:
         maker.at(n)
-        x, target, positive, ignore = maker.batch(BATCH["finder"])
-        return losses.finder_loss(forward(x), target, positive, ignore)
+        return dict(zip(("x", "target", "positive", "ignore"), maker.batch(BATCH["finder"])))
+
+    def loss(forward: Forward, b: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return losses.finder_loss(forward(b["x"]), b["target"], b["positive"], b["ignore"])
 
     def validate(net: nn.Module) -> str:
         with torch.no_grad():
@@ -199,4 +183,4 @@ def _finder(fresh: nn.Module, run: Run) -> nn.Module:
         recall, alarms, offset, size = np.array(rows).mean(0)
         return f"recall {recall:.3f}, false alarms {alarms:.3f}, offset {offset:.3f} sizes, size {size:.3f} ln"
 
-    return fit(fresh, step, run.steps, run.checkpoint, validate, run.learning_rate)
+    return Task(draw, loss, validate)

@@ -1,42 +1,88 @@
-"""The training loop: AdamW with cosine decay, averaged weights, progress, checkpoints."""
+"""The training loop: AdamW with cosine decay, averaged weights, progress, checkpoints.
+
+A batch is drawn from the number of its step alone, so that processes beside this one can draw those to come; the steps
+themselves run on a GPU where there is one.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
-#: Runs the net being trained on a batch.
+#: Runs the net being trained on pictures of any type of numbers.
 Forward = Callable[[Tensor], Tensor]
-#: One step: given the net as a function and the step's number, the loss and numbers to show.
-Step = Callable[[Forward, int], tuple[Tensor, dict[str, float]]]
+#: Tensors by name.
+Batch = dict[str, Tensor]
 
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-3
 EMA_DECAY = 0.997
 SAVE_EVERY_S = 60.0
-#: The convolutions run in bfloat16, twice as fast, for this share of the steps, then in full precision.
+#: On a CPU the convolutions run in bfloat16, twice as fast, for this share of the steps, then in full precision.
 HALF_PRECISION_SHARE = 0.85
 
 
-def fit(net: nn.Module, step: Step, steps: int, checkpoint: Path, validate: Callable[[nn.Module], str],
-        learning_rate: float = LEARNING_RATE, resume: bool = True) -> nn.Module:
-    """Trains `net` in place for `steps` and gives the averaged net. Resumes from `checkpoint`."""
+@dataclass
+class Task:
+    """What a net is trained for: the batch of a step, its loss with numbers to show, and a sentence on how good the net is."""
+
+    draw: Callable[[int], Batch]
+    loss: Callable[[Forward, Batch], tuple[Tensor, dict[str, Tensor]]]
+    validate: Callable[[nn.Module], str]
+
+
+@dataclass
+class Course:
+    """How long and how fast: steps, checkpoint file, peak learning rate, processes that draw beside this one."""
+
+    steps: int
+    checkpoint: Path
+    learning_rate: float = LEARNING_RATE
+    workers: int = 0
+
+
+class _Draws(Dataset):
+    def __init__(self, draw: Callable[[int], Batch]) -> None:
+        self.draw = draw
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.draw(step)
+
+
+def _batches(task: Task, course: Course, first: int) -> DataLoader:
+    """The batches of the steps from `first` on, in their order."""
+    beside: dict[str, Any] = {"multiprocessing_context": "fork", "prefetch_factor": 4} if course.workers else {}
+    return DataLoader(_Draws(task.draw), batch_size=None, sampler=range(first, course.steps), num_workers=course.workers,
+                      pin_memory=torch.cuda.is_available(), worker_init_fn=_alone, **beside)
+
+
+def _alone(_: int) -> None:
+    """A process that draws uses one core."""
+    torch.set_num_threads(1)
+
+
+def fit(net: nn.Module, task: Task, course: Course) -> nn.Module:
+    """Trains `net` in place and gives the averaged net. Resumes from the checkpoint."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    steps = course.steps
     net.to(device=device, memory_format=torch.channels_last)
     average = torch.optim.swa_utils.AveragedModel(
         net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True
     )
-    optimiser = torch.optim.AdamW(net.parameters(), learning_rate, weight_decay=WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(net.parameters(), course.learning_rate, weight_decay=WEIGHT_DECAY, fused=device == "cuda")
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, learning_rate, total_steps=steps, pct_start=0.05, div_factor=10, final_div_factor=1000
+        optimiser, course.learning_rate, total_steps=steps, pct_start=0.05, div_factor=10, final_div_factor=1000
     )
     first = 0
-    if resume and checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+    if course.checkpoint.exists():
+        state = torch.load(course.checkpoint, weights_only=True)
         if state["steps"] == steps:
             net.load_state_dict(state["net"])
             average.load_state_dict(state["average"])
@@ -47,20 +93,20 @@ def fit(net: nn.Module, step: Step, steps: int, checkpoint: Path, validate: Call
 
     def save(done: int) -> None:
         torch.save({"steps": steps, "step": done, "net": net.state_dict(), "average": average.state_dict(),
-                    "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}, checkpoint)
+                    "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}, course.checkpoint)
 
     def forward(x: Tensor) -> Tensor:
-        half = n < HALF_PRECISION_SHARE * steps
+        half = device == "cpu" and n < HALF_PRECISION_SHARE * steps
         with torch.autocast(device, torch.bfloat16, enabled=half):
-            features = net.features(x.to(device))
-        return net.answer(features.float()).cpu()
+            features = net.features(x.float())
+        return net.answer(features.float())
 
-    sums: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}
     count = 0
     begin = saved = time.monotonic()
     net.train()
-    for n in range(first, steps):
-        loss, numbers = step(forward, n)
+    for n, batch in enumerate(_batches(task, course, first), first):
+        loss, numbers = task.loss(forward, {name: t.to(device, non_blocking=True) for name, t in batch.items()})
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -68,14 +114,14 @@ def fit(net: nn.Module, step: Step, steps: int, checkpoint: Path, validate: Call
         schedule.step()
         average.update_parameters(net)
         count += 1
-        for k, v in {"loss": loss.item(), **numbers}.items():
+        for k, v in {"loss": loss.detach(), **numbers}.items():
             sums[k] = sums.get(k, 0.0) + v
         if (n + 1) % max(steps // 20, 1) == 0 or n + 1 == steps:
-            shown = " ".join(f"{k} {v / count:.4f}" for k, v in sums.items())
+            shown = " ".join(f"{k} {float(v) / count:.4f}" for k, v in sums.items())
             print(f"step {n + 1}/{steps} {time.monotonic() - begin:.0f} s  {shown}", flush=True)
             if (n + 1) % max(steps // 4, 1) == 0 or n + 1 == steps:
                 average.eval()
-                print("  validation: " + validate(average.module.cpu()), flush=True)
+                print("  validation: " + task.validate(average.module.cpu()), flush=True)
                 average.module.to(device)
             sums, count = {}, 0
         if time.monotonic() - saved > SAVE_EVERY_S or n + 1 == steps:

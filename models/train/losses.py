@@ -32,7 +32,7 @@ def masked_mean(x: Tensor, weight: Tensor) -> Tensor:
 
 
 #: What it counts when two views of one face or eye are read differently, beside how far off each is.
-STEADY = 0.8
+STEADY = 1.2
 
 
 def apart(off: Tensor) -> Tensor:
@@ -50,12 +50,12 @@ def both(weight: Tensor) -> Tensor:
     return torch.minimum(weight[:half], weight[half:])
 
 
-def landmarks_loss(out: Tensor, points: Tensor, face: Tensor, side: int) -> tuple[Tensor, dict[str, float]]:
+def landmarks_loss(out: Tensor, points: Tensor, face: Tensor, side: int) -> tuple[Tensor, dict[str, Tensor]]:
     """Wing loss over the points (eyes count double), steadiness, face logit, sigma."""
     n, k = points.shape[:2]
     off = out[:, : 2 * k].view(n, k, 2) - points
     d = torch.sqrt((off**2).sum(-1) + 1e-6)
-    weight = torch.ones(k)
+    weight = torch.ones(k, device=out.device)
     weight[:8] = 2.0
     inside = face[:, None] * weight
     fit = masked_mean(wing(d, 5.0, 0.5), inside)
@@ -64,7 +64,7 @@ def landmarks_loss(out: Tensor, points: Tensor, face: Tensor, side: int) -> tupl
     sigma = masked_mean(expected_error(out[:, 2 * k + 1], error), face)
     score = F.binary_cross_entropy_with_logits(out[:, 2 * k], face)
     loss = fit + STEADY * steady + score + 0.2 * sigma
-    return loss, {"px": masked_mean(d.mean(1), face).item(), "score": score.item()}
+    return loss, {"px": masked_mean(d.mean(1), face).detach(), "score": score.detach()}
 
 
 #: What the pupil's place between the corners counts, beside the places of all points: it is what the gaze is read from.
@@ -76,7 +76,7 @@ def between_corners(off: Tensor) -> Tensor:
     return off[:, 0] - off[:, 1:3].mean(1)
 
 
-def eyes_loss(out: Tensor, b: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+def eyes_loss(out: Tensor, b: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Wing loss over the five points and over the pupil between the corners, steadiness, openness, sigma, confidence."""
     n = len(out)
     off = out[:, :10].view(n, 5, 2) - b["points"]
@@ -96,16 +96,16 @@ def eyes_loss(out: Tensor, b: dict[str, Tensor]) -> tuple[Tensor, dict[str, floa
     confidence = F.binary_cross_entropy_with_logits(out[:, 12], good)
     loss = fit + STEADY * steady + openness + 0.2 * sigma + 0.3 * confidence
     return loss, {
-        "pupil_px": masked_mean(d[:, 0], seen).item(),
-        "between_px": masked_mean(d[:, 5], seen).item(),
-        "apart_px": masked_mean(unsteady[:, 5], both(seen)).item(),
-        "corner_px": masked_mean(d[:, 1:3].mean(1), real_eye).item(),
-        "openness": openness.item(),
-        "confidence": confidence.item(),
+        "pupil_px": masked_mean(d[:, 0], seen).detach(),
+        "between_px": masked_mean(d[:, 5], seen).detach(),
+        "apart_px": masked_mean(unsteady[:, 5], both(seen)).detach(),
+        "corner_px": masked_mean(d[:, 1:3].mean(1), real_eye).detach(),
+        "openness": openness.detach(),
+        "confidence": confidence.detach(),
     }
 
 
-def finder_loss(out: Tensor, target: Tensor, positive: Tensor, ignore: Tensor) -> tuple[Tensor, dict[str, float]]:
+def finder_loss(out: Tensor, target: Tensor, positive: Tensor, ignore: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Focal score loss (Lin et al. 2017) over all cells, box loss over the cells that own a face.
 
     `target` (n, 5, h, w) holds offset, ln size, cos and sin; `positive` (n, h, w) is 0..1.
@@ -118,4 +118,4 @@ def finder_loss(out: Tensor, target: Tensor, positive: Tensor, ignore: Tensor) -
     own = (positive > 0.5).float()
     box = F.smooth_l1_loss(out[:, 1:], target, reduction="none", beta=0.2)
     box = (box * own[:, None]).sum() / own.sum().clamp(min=1)
-    return 2.0 * focal + box, {"focal": focal.item(), "box": box.item()}
+    return 2.0 * focal + box, {"focal": focal.detach(), "box": box.detach()}

@@ -88,11 +88,6 @@ class FaceStore:
             turns.append(head.laid_over(points[-1]))
         return FaceStore(np.stack(pictures), np.stack(points).astype(np.float32), np.stack(turns))
 
-    def join(self, other: "FaceStore") -> "FaceStore":
-        """Both, one after the other."""
-        pairs = zip(vars(self).values(), vars(other).values())
-        return FaceStore(*(np.concatenate(p) for p in pairs))
-
 
 @dataclass
 class EyeStore:
@@ -129,11 +124,6 @@ class EyeStore:
         """From (picture, points, openness, pupil weight, real) of each eye."""
         columns = list(zip(*rows))
         return EyeStore(np.stack(columns[0]), *(np.array(c, np.float32) for c in columns[1:]))
-
-    def join(self, other: "EyeStore") -> "EyeStore":
-        """Both, one after the other."""
-        pairs = zip(vars(self).values(), vars(other).values())
-        return EyeStore(*(np.concatenate(p) for p in pairs))
 
 
 def cut_eye(picture: np.ndarray, five: np.ndarray, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -63,11 +63,11 @@ def frames(recording: Path, every: int = 1) -> Iterator[Frame]:
         )
 
 
-def stores(folders: list[Path], every: int = 1) -> tuple[EyeStore, FaceStore]:
-    """Eye and face stores of all recordings."""
+def stores(made: list[Path]) -> tuple[EyeStore, FaceStore]:
+    """Eye and face stores of the recordings."""
     eyes, pictures, points, turns = [], [], [], []
-    for recording in recordings(folders):
-        for frame in frames(recording, every):
+    for recording in made:
+        for frame in frames(recording):
             p = frame.points
             for eye in (0, 1):
                 outer, inner = ((0, 1), (3, 2))[eye]
@@ -81,7 +81,6 @@ def stores(folders: list[Path], every: int = 1) -> tuple[EyeStore, FaceStore]:
             pictures.append(warp.warp(frame.gray, m, (FACE_STORE_PX, FACE_STORE_PX)).round().astype(np.uint8))
             points.append(warp.apply(warp.invert(m), p).astype(np.float32))
             turns.append(head.turned_in_picture(frame.turn, -roll))
-    print(f"synthetic: {len(pictures)} frames", flush=True)
     return EyeStore.of_rows(eyes), FaceStore(np.stack(pictures), np.stack(points), np.stack(turns))
 
 

@@ -148,10 +148,10 @@ IN_PROFILE = 0.24
 BEHIND_DARK = 0.15
 
 
-def variants(targets: Targets, part: str, seed: int) -> Iterator[Portrait]:
-    """Five of each photograph of a part: turned three times, one of them in glasses; dark lenses; glasses."""
+def variants(targets: Targets, index: list[int], seed: int) -> Iterator[Portrait]:
+    """Five of each photograph: turned three times, one of them in glasses; dark lenses; glasses."""
     meshes, outline = teacher.meshes()
-    for i in targets.split[part]:
+    for i in index:
         rng = np.random.default_rng((seed, i))
         plain = targets.portrait(i)
         if np.isfinite(meshes[i]).all():
