@@ -18,7 +18,7 @@ from .constraints import KINDS, MAIN
 from .dataset import HORIZONS_S
 
 # Wanted shares of all truths and of saccades.
-OVERALL, OF_SACCADES = 0.9695, 0.856
+OVERALL, OF_SACCADES = 0.9695, 0.866
 # Price of any truth, in units of the kind's scale. Below it the radius cuts into the noise of fixations, which saves
 # little; above it there is nothing more to hold.
 CHEAPEST, DEAREST = 0.3, 3.0
