@@ -49,6 +49,10 @@ def main() -> None:
     article = commands.add_parser("yardstick", help="train, measure and export the article's EyesNet")
     article.add_argument("--epochs", type=int, default=300)
     article.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings of many people, frames of each")
+    shares = commands.add_parser("ablation", help="eye nets that differ in the share of rendered samples alone")
+    shares.add_argument("--steps", type=int, default=4000)
+    shares.add_argument("--synthetic", type=Path, nargs="+", required=True, help="recordings to train on")
+    shares.add_argument("--measured", type=Path, nargs="+", required=True, help="recordings of other people to measure on")
     export = commands.add_parser("export", help="write models/NET.onnx, golden pairs and the manifest")
     export.add_argument("net", choices=["finder", "landmarks", "eyes"])
     export.add_argument("--tag", default="")
@@ -95,6 +99,10 @@ def main() -> None:
         from .card import card
 
         card()
+    elif arguments.command == "ablation":
+        from .ablation import ablation
+
+        ablation(arguments.steps, arguments.synthetic, arguments.measured)
     elif arguments.command == "export":
         from .export import export as write
 

@@ -47,6 +47,11 @@ def _robustness(table: dict[str, Any]) -> str:
     return _table(["factor", "step", "tracked", "pupil median px", "95 % px", "median % of eye", "gaze, deg"], rows)
 
 
+def _ablation(shares: dict[str, Any]) -> str:
+    names = list(next(iter(shares.values())))
+    return _table(["samples", *names], [[share, *(row[name] for name in names)] for share, row in shares.items()])
+
+
 def _yardstick(yard: dict[str, Any]) -> str:
     rows = [[name, f"{part['pictures']} of {part['people']}", *(" / ".join(map(str, sd)) for sd in part["error_sd_xy_parts_of_crop"].values())]
             for name, part in yard.items() if isinstance(part, dict)]
@@ -76,7 +81,7 @@ def card() -> None:
         "WEBCAM": _flat(results["webcam"]) if "webcam" in results else "Not measured.\n",
         "SYNTHETIC": _flat(results["synthetic"]) if "synthetic" in results else "Not measured.\n",
         "FALSE_ALARMS": _flat(results["false_alarms"]) if "false_alarms" in results else "Not measured.\n",
-        "ABLATION": _flat(results["ablation"]) if "ablation" in results else "Not measured.\n",
+        "ABLATION": _ablation(results["ablation"]["shares"]) if "ablation" in results else "Not measured.\n",
         "PRIOR": _prior(),
         "YARDSTICK": _yardstick(yard) if yard else "Not measured.\n",
         "ROBUSTNESS": _robustness(_load(TRAIN / "robustness.json")) or "Not measured.\n",

@@ -41,7 +41,7 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     # A process forked from one with threads would wait for them for ever.
     cv2.setNumThreads(0)
     torch.manual_seed(seed)
-    tasks = {"landmarks": _landmarks, "eyes": _eyes, "finder": _finder}
+    tasks = {"landmarks": _landmarks, "eyes": eyes, "finder": _finder}
     out = cache_root() / f"{name}{tag}.pt"
     net = nets.build(name)
     if start == SHIPPED:
@@ -83,18 +83,18 @@ def _crops(name: str) -> list[Tensor]:
     return [samples.landmarks_batch(faces, 200, samples.Draw(2, n), blank)[0] for n in range(4)]
 
 
-def _weights(kind: str, counts: list[int]) -> np.ndarray:
-    """Probability of each crop for the net or purpose `kind`; `counts` as in `Stores`."""
-    share = SYNTHETIC_SHARE[kind] if counts[2] else 0.0
-    of = [(1 - share) * (1 - CHANGED_SHARE[kind]), (1 - share) * CHANGED_SHARE[kind], share]
-    weights = np.concatenate([np.full(n, part / max(n, 1)) for n, part in zip(counts, of)])
+def _weights(counts: list[int], changed: float, rendered: float) -> np.ndarray:
+    """Probability of each crop; `counts` as in `Stores`, `changed` the share among the photographs."""
+    rendered = rendered if counts[2] else 0.0
+    shares = [(1 - rendered) * (1 - changed), (1 - rendered) * changed, rendered]
+    weights = np.concatenate([np.full(n, share / max(n, 1)) for n, share in zip(counts, shares)])
     return weights / weights.sum()
 
 
 def _landmarks(seed: int, synthetic: list[Path]) -> Task:
     t = targets()
-    known = stores.of(seed, synthetic)
-    weights, turned = (_weights(kind, known.face_counts) for kind in ("landmarks", "pose"))
+    known = stores.of(synthetic)
+    weights, turned = (_weights(known.face_counts, CHANGED_SHARE[kind], SYNTHETIC_SHARE[kind]) for kind in ("landmarks", "pose"))
     held = samples.FaceStore.build(t.portraits("validation"))
     sources = scenes.SceneMaker(t, "train", seed).sources
     whole = all((MODELS / f"{name}.onnx").exists() for name in ("finder", "landmarks", "eyes"))
@@ -137,9 +137,10 @@ def _landmarks(seed: int, synthetic: list[Path]) -> Task:
     return Task(draw, loss, validate)
 
 
-def _eyes(seed: int, synthetic: list[Path]) -> Task:
-    known = stores.of(seed, synthetic)
-    weights = _weights("eyes", known.eye_counts)
+def eyes(seed: int, synthetic: list[Path], share: float = SYNTHETIC_SHARE["eyes"]) -> Task:
+    """The eye net's task, `share` of its samples rendered."""
+    known = stores.of(synthetic)
+    weights = _weights(known.eye_counts, CHANGED_SHARE["eyes"], share)
     held = samples.EyeStore.build(targets().portraits("validation"))
 
     def draw(n: int) -> Batch:

@@ -24,6 +24,8 @@ from .variants import variants
 
 #: Photographs or recordings that a process cuts at a time.
 CHUNK = 20
+#: Of the changes to photographs: trainings with other seeds draw from the same crops.
+SEED = 5
 
 Store = TypeVar("Store", EyeStore, FaceStore)
 
@@ -38,29 +40,29 @@ class Stores:
     face_counts: list[int]
 
 
-def of(seed: int, folders: list[Path]) -> Stores:
+def of(folders: list[Path]) -> Stores:
     """Those of the training photographs and of the recordings in or below the folders."""
     recordings = synthetic.recordings(folders)
-    folder = cache_root() / f"stores-{_key(seed, recordings)}"
+    folder = cache_root() / f"stores-{_key(recordings)}"
     if not folder.exists():
         # Renamed when complete: a training that is stopped leaves no half of it.
         unfinished = folder.with_suffix(f".{os.getpid()}")
         unfinished.mkdir()
-        _cut(seed, recordings, unfinished)
+        _cut(recordings, unfinished)
         unfinished.rename(folder)
     return Stores(_load(EyeStore, folder), _load(FaceStore, folder), *np.load(folder / "counts.npy").tolist())
 
 
-def _key(seed: int, recordings: list[Path]) -> str:
-    """Another seed or other recordings give another key."""
-    facts = [str(seed)] + [f"{r.name} {(r / 'truth.csv').stat().st_size}" for r in recordings]
+def _key(recordings: list[Path]) -> str:
+    """Other recordings give another key."""
+    facts = [f"{r.name} {(r / 'truth.csv').stat().st_size}" for r in recordings]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 
 
-def _cut(seed: int, recordings: list[Path], folder: Path) -> None:
+def _cut(recordings: list[Path], folder: Path) -> None:
     t = targets()
     photographs = t.split["train"]
-    jobs = [(partial(_photographs, t), photographs), (partial(_changed, t, seed), photographs), (synthetic.stores, recordings)]
+    jobs = [(partial(_photographs, t), photographs), (partial(_changed, t), photographs), (synthetic.stores, recordings)]
     eyes, faces, counts = [], [], []
     with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
         for cut, things in jobs:
@@ -79,8 +81,8 @@ def _photographs(t: Targets, index: list[int]) -> tuple[EyeStore, FaceStore]:
     return EyeStore.build(portraits), FaceStore.build(portraits)
 
 
-def _changed(t: Targets, seed: int, index: list[int]) -> tuple[EyeStore, FaceStore]:
-    portraits = list(variants(t, index, seed))
+def _changed(t: Targets, index: list[int]) -> tuple[EyeStore, FaceStore]:
+    portraits = list(variants(t, index, SEED))
     return EyeStore.build(portraits), FaceStore.build(portraits)
 
 
