@@ -96,8 +96,9 @@ impl Calibration {
         })
     }
 
-    /// Fits the accepted points. The answer: accuracy-deg d and precision-deg d (means over the points, each left out in
-    /// turn), points u, samples u; and what degrees are on the screen: screen-mm (dd), screen-px (uu), distance-mm d.
+    /// Fits the accepted points. The answer: accuracy-deg d (the error to be expected between the points, from each left out
+    /// in turn), precision-deg d (from sample to sample), points u, samples u; and what degrees are on the screen: screen-mm
+    /// (dd), screen-px (uu), distance-mm d.
     #[zbus(out_args("quality"))]
     fn fit(&self, #[zbus(header)] header: Header<'_>) -> Result<HashMap<String, Value<'static>>> {
         self.check_owner(&header)?;
