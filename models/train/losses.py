@@ -32,7 +32,7 @@ def masked_mean(x: Tensor, weight: Tensor) -> Tensor:
 
 
 #: What it counts when two views of one face or eye are read differently, beside how far off each is.
-STEADY = 1.2
+STEADY = 0.8
 
 
 def apart(off: Tensor) -> Tensor:
