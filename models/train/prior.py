@@ -65,8 +65,8 @@ class Person:
         return sum((self.fixation == n).sum() >= LEAST_FRAMES for n in np.unique(self.fixation)) >= 12
 
 
-#: Somebody of whom nothing was seen: 17 functions of the features, 512 cells of both eyes.
-NOBODY = Person(np.zeros((0, 17)), np.zeros((0, 512)), np.zeros((0, 2)), np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 3)))
+#: Somebody of whom nothing was seen: 24 functions of the features, 512 cells of both eyes.
+NOBODY = Person(np.zeros((0, 24)), np.zeros((0, 512)), np.zeros((0, 2)), np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 3)))
 
 
 def source(index: int) -> str:

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::features::Features;
 
 /// Number of basis functions.
-pub const BASIS: usize = 17;
-/// The functions from here on are of the head's pose alone.
+pub const BASIS: usize = 24;
+/// The functions from here on are of the head's pose, alone or with the eyes' turn.
 pub const POSE: usize = 11;
 
 pub type Basis = SVector<f64, BASIS>;
@@ -18,7 +18,8 @@ pub type Covariance = SMatrix<f64, BASIS, BASIS>;
 /// The functions of the features in which the correction of the geometric gaze is linear, as they come.
 ///
 /// An offset of the visual axis and of the eye's centre, gains of the eye's turn, the difference between the eyes (vergence),
-/// a bend, lids that carry vertical gaze, and what a turned or moved head brings.
+/// a bend, lids that carry vertical gaze, what a turned or moved head brings, and how the eyes' turn and the head's go together:
+/// eyes that look back from a turned head are seen from aside, where neither alone says how far.
 pub fn basis(features: &Features) -> [f64; BASIS] {
     let [
         _,
@@ -61,6 +62,13 @@ pub fn basis(features: &Features) -> [f64; BASIS] {
         x,
         y,
         size,
+        gaze_x * yaw,
+        gaze_y * pitch,
+        gaze_x * pitch,
+        gaze_y * yaw,
+        yaw * yaw,
+        pitch * pitch,
+        yaw * pitch,
     ]
 }
 
