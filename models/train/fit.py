@@ -47,11 +47,7 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     if start == SHIPPED:
         restore.from_onnx(MODELS / f"{name}.onnx", net, _crops(name))
     elif start is not None:
-        # Layers that the net had not yet when the weights were trained begin as they are.
-        grown, gone = net.load_state_dict(torch.load(cache_root() / f"{name}{start}.pt", weights_only=True), strict=False)
-        if gone:
-            raise SystemExit(f"{name}{start}.pt is of another net: {', '.join(gone)}")
-        print(f"afresh: {', '.join(grown) or 'nothing'}", flush=True)
+        net.load_state_dict(torch.load(cache_root() / f"{name}{start}.pt", weights_only=True))
     course = Course(steps or STEPS[name], cache_root() / f"{name}{tag}.checkpoint.pt", learning_rate, workers)
     net = fit(net, tasks[name](seed, synthetic), course)
     torch.save(net.state_dict(), out)
