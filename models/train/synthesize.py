@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -42,13 +43,17 @@ def synthesize(gazectl: Path, out: Path, people: int, seconds: int, first: int =
     """Writes one recording a person below `out`; those already there are kept."""
     for n in range(first, first + people):
         folder = out / f"{FIRST_TRAINING_SEED + n}"
-        if (folder / "truth.csv").exists():
+        if folder.exists():
             continue
         folder.parent.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng((77, n))
-        words = [str(gazectl), "synthesize", str(folder), "--seconds", str(seconds), "--source", source(FIRST_TRAINING_SEED + n, rng)]
+        # Renamed when complete: a recording that was cut short is not taken for a whole one.
+        unfinished = folder.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        words = [str(gazectl), "synthesize", str(unfinished), "--seconds", str(seconds), "--source", source(FIRST_TRAINING_SEED + n, rng)]
         done = subprocess.run(words, capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(words)} failed: {done.stderr.strip()}")
+        unfinished.rename(folder)
         if n % 20 == 0:
             print(f"{n + 1 - first}/{people} people", flush=True)
