@@ -24,6 +24,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from . import head, manifest
+from .synthesize import record
 
 #: Seeds of these people; the nets are trained on others, and neither is measured on.
 FIRST_SEED = 900_000
@@ -94,7 +95,7 @@ def source_moved(index: int) -> str:
 def recorded(folder: Path, index: int, gazectl: Path, kind: str = "") -> Path:
     """A recording of one person: as they sit, `moved`, or with the head turned as in `TURNS`; made where it is missing."""
     place = folder / f"{FIRST_SEED + index}{'-' if kind else ''}{kind}"
-    if not (place / "truth.csv").exists():
+    if not place.exists():
         seconds, what = (SECONDS_MOVED, source_moved(index)) if kind == "moved" else (SECONDS, source(index))
         if kind in TURNS:
             seconds = SECONDS_TURNED
@@ -104,8 +105,7 @@ def recorded(folder: Path, index: int, gazectl: Path, kind: str = "") -> Path:
                 usual = np.mean([float(row[f"head_{name}_deg"]) for row in rows])
                 what += f",head_{name}_deg={usual + turn:.1f}"
             what = what.replace("behaviour=free", "behaviour=fixate")
-        words = [gazectl, "synthesize", place, "--seconds", str(seconds), "--source", what]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        record(gazectl, place, seconds, what)
     return place
 
 

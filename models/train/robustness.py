@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from . import prior
 from .export import MODELS
 from .pipeline import Pipeline
+from .synthesize import record
 from .synthetic import frames
 
 #: Factor -> steps of `key=value`. Everything else stays as the seed draws it.
@@ -87,8 +87,7 @@ def robustness(gazectl: Path, factors: list[str]) -> dict[str, Any]:
                 made = [Path(scratch) / f"{factor}-{step}-{seed}" for seed in SEEDS]
                 for out, seed in zip(made, SEEDS):
                     rate = "" if step.startswith("fps=") else f"fps={RATE},"
-                    subprocess.run([str(gazectl), "synthesize", str(out), "--seconds", str(SECONDS), "--source",
-                                    f"synthetic:seed={seed},behaviour=fixate,{rate}{step}"], check=True, capture_output=True)
+                    record(gazectl, out, SECONDS, f"synthetic:seed={seed},behaviour=fixate,{rate}{step}")
                 table[factor][step] = _pupils(pipeline, made) | _gaze(gazectl, made)
                 print(f"{factor}: {step} {table[factor][step]}", flush=True)
                 for out in made:

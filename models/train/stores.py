@@ -6,7 +6,7 @@ Cutting them takes minutes, so they are cut once, by as many processes as there 
 from __future__ import annotations
 
 import hashlib
-import os
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
@@ -43,24 +43,28 @@ class Stores:
 def of(folders: list[Path]) -> Stores:
     """Those of the training photographs and of the recordings in or below the folders."""
     recordings = synthetic.recordings(folders)
-    folder = cache_root() / f"stores-{_key(recordings)}"
+    t = targets()
+    folder = cache_root() / f"stores-{_key(t, recordings)}"
     if not folder.exists():
         # Renamed when complete: a training that is stopped leaves no half of it.
-        unfinished = folder.with_suffix(f".{os.getpid()}")
-        unfinished.mkdir()
-        _cut(recordings, unfinished)
-        unfinished.rename(folder)
+        with tempfile.TemporaryDirectory(dir=cache_root(), prefix=f"{folder.name}.") as unfinished:
+            whole = Path(unfinished) / folder.name
+            whole.mkdir()
+            _cut(t, recordings, whole)
+            # Another training may have been first.
+            if not folder.exists():
+                whole.rename(folder)
     return Stores(_load(EyeStore, folder), _load(FaceStore, folder), *np.load(folder / "counts.npy").tolist())
 
 
-def _key(recordings: list[Path]) -> str:
-    """Other recordings give another key."""
-    facts = [f"{r.name} {(r / 'truth.csv').stat().st_size}" for r in recordings]
+def _key(t: Targets, recordings: list[Path]) -> str:
+    """Other photographs, labels or recordings give another key."""
+    facts = [f"{t.faces[i].file} {t.mixed[i].sum():.3f}" for i in t.split["train"]]
+    facts += [f"{r.name} {(r / 'truth.csv').stat().st_size}" for r in recordings]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 
 
-def _cut(recordings: list[Path], folder: Path) -> None:
-    t = targets()
+def _cut(t: Targets, recordings: list[Path], folder: Path) -> None:
     photographs = t.split["train"]
     jobs = [(partial(_photographs, t), photographs), (partial(_changed, t), photographs), (synthetic.stores, recordings)]
     eyes, faces, counts = [], [], []

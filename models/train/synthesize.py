@@ -39,21 +39,25 @@ def source(seed: int, rng: np.random.Generator) -> str:
     return "synthetic:" + ",".join(f"{k}={v}" for k, v in parts.items())
 
 
+def record(gazectl: Path, folder: Path, seconds: int, who: str) -> None:
+    """Writes the recording `folder` of the source `who`; one that is there is kept."""
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Renamed when complete: a recording that was cut short is not taken for a whole one.
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    words = [str(gazectl), "synthesize", str(unfinished), "--seconds", str(seconds), "--source", who]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(words)} failed: {done.stderr.strip()}")
+    unfinished.rename(folder)
+
+
 def synthesize(gazectl: Path, out: Path, people: int, seconds: int, first: int = 0) -> None:
     """Writes one recording a person below `out`; those already there are kept."""
     for n in range(first, first + people):
-        folder = out / f"{FIRST_TRAINING_SEED + n}"
-        if folder.exists():
-            continue
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng((77, n))
-        # Renamed when complete: a recording that was cut short is not taken for a whole one.
-        unfinished = folder.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        words = [str(gazectl), "synthesize", str(unfinished), "--seconds", str(seconds), "--source", source(FIRST_TRAINING_SEED + n, rng)]
-        done = subprocess.run(words, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(words)} failed: {done.stderr.strip()}")
-        unfinished.rename(folder)
+        who = source(FIRST_TRAINING_SEED + n, np.random.default_rng((77, n)))
+        record(gazectl, out / f"{FIRST_TRAINING_SEED + n}", seconds, who)
         if n % 20 == 0:
             print(f"{n + 1 - first}/{people} people", flush=True)
