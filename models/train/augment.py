@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,9 +24,24 @@ SHARE = 0.45
 _RESAMPLE = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
 
 
+class Downscale(A.Downscale):
+    """Goes down and up by the same scale.
+
+    Albumentations' own goes down by the scale and up by the ratio of the rounded sizes, which moves the picture by up to
+    1.3 px against its points.
+    """
+
+    def apply(self, img: np.ndarray, scale: float, **params: Any) -> np.ndarray:
+        """The picture with as many pixels less; `scale` is rounded to whole pixels."""
+        h, w = img.shape[:2]
+        size = max(1, round(w * scale)), max(1, round(h * scale))
+        small = cv2.resize(img, size, interpolation=self.interpolation_pair["downscale"])
+        return cv2.resize(small, (w, h), interpolation=self.interpolation_pair["upscale"])
+
+
 def _quality(smallest: float) -> list[A.BasicTransform]:
     return [
-        A.Downscale(scale_range=(smallest, 0.95), interpolation_pair=_RESAMPLE, p=0.6),
+        Downscale(scale_range=(smallest, 0.95), interpolation_pair=_RESAMPLE, p=0.6),
         A.ImageCompression(quality_range=(8, 85), p=0.5),
     ]
 
@@ -75,6 +91,6 @@ class Augment:
         return out, moved
 
     def store(self, path: Path) -> None:
-        """Writes the pipeline as JSON; `albumentations.from_dict` reads it back."""
+        """Writes the pipeline as JSON; `albumentations.from_dict` reads it back where this module is imported."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(A.to_dict(self.pipeline), indent=1, default=str) + "\n")

@@ -5,7 +5,10 @@ Run: `python -m unittest discover -s models/train/tests -t .`
 
 from __future__ import annotations
 
+import json
+import tempfile
 import unittest
+from pathlib import Path
 
 import albumentations as A
 import numpy as np
@@ -37,25 +40,52 @@ def centroid(picture: np.ndarray, near: np.ndarray, reach: int) -> np.ndarray:
     return np.array([(part * x).sum(), (part * y).sum()]) / part.sum()
 
 
+def worst_errors(transform: A.BasicTransform) -> list[float]:
+    """Largest distance in px, in x or y, of a spot from its label, from the label left as it was and from one moved back."""
+    rng = np.random.default_rng(1)
+    transform.p = 1.0
+    pipeline = A.Compose([transform], keypoint_params=A.KeypointParams("xy", remove_invisible=False))
+    pipeline.set_random_seed(3)
+    errors = []
+    for _ in range(30):
+        at = rng.uniform([40, 35], [88, 69], (1, 2))
+        made = pipeline(image=spots((104, 128), at, 3.0), keypoints=at)
+        moved = made["keypoints"][0]
+        spot = centroid(made["image"], moved, 12)
+        errors.append([np.abs(spot - label).max() for label in (moved, at[0], 2 * at[0] - moved)])
+    return np.max(errors, 0).tolist()
+
+
 class Pipelines(unittest.TestCase):
     """Each transform of each pipeline, forced on, moves picture and points alike."""
 
     def test_every_transform(self) -> None:
-        rng = np.random.default_rng(1)
         for net, make in augment._STEPS.items():
             for transform in make():
                 if isinstance(transform, (A.CoarseDropout, A.RandomToneCurve)):
                     continue  # They cover or recolour, and move nothing.
-                transform.p = 1.0
-                pipeline = A.Compose([transform], keypoint_params=A.KeypointParams("xy", remove_invisible=False))
-                pipeline.set_random_seed(3)
-                errors = []
-                for _ in range(30):
-                    at = rng.uniform([40, 35], [88, 69], (1, 2))
-                    made = pipeline(image=spots((104, 128), at, 3.0), keypoints=at)
-                    errors.append(centroid(made["image"], made["keypoints"][0], 12) - made["keypoints"][0])
-                bias = np.abs(np.mean(errors, 0)).max()
-                self.assertLess(bias, 0.15, f"{net}: {type(transform).__name__} moves the picture by {bias:.2f} px")
+                as_given, unmoved, reversed_ = worst_errors(transform)
+                self.assertLess(as_given, 0.2, f"{net}: {type(transform).__name__} moves the picture by {as_given:.2f} px")
+                if isinstance(transform, A.Affine):
+                    self.assertGreater(min(unmoved, reversed_), 1, "wrong labels would not be noticed")
+
+    def test_albumentations_downscale_would_be_noticed(self) -> None:
+        own = A.Downscale(scale_range=(0.28, 0.95), interpolation_pair=augment._RESAMPLE)
+        self.assertGreater(worst_errors(own)[0], 0.5)
+
+    def test_a_stored_pipeline_comes_back(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "eyes.json"
+            kept = augment.Augment("eyes")
+            kept.store(path)
+            back = A.from_dict(json.loads(path.read_text()))
+        picture, at = spots((104, 128), np.array([[60.0, 50.0]]), 3.0), np.array([[60.0, 50.0]])
+        for pipeline in (kept.pipeline, back):
+            pipeline.set_random_seed(5)
+        for _ in range(10):
+            a, b = (pipeline(image=picture, keypoints=at) for pipeline in (kept.pipeline, back))
+            np.testing.assert_array_equal(a["image"], b["image"])
+            np.testing.assert_array_equal(a["keypoints"], b["keypoints"])
 
     def test_same_numbers_same_sample(self) -> None:
         pictures = np.random.default_rng(0).integers(0, 255, (12, 104, 128)).astype(np.uint8)
