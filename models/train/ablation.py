@@ -35,9 +35,7 @@ def ablation(steps: int, people: list[Path], measured: list[Path]) -> None:
     for share in SHARES:
         for seed in SEEDS:
             torch.manual_seed(seed)
-            course = Course(steps, cache_root() / f"ablation-{share}-{seed}.checkpoint.pt")
-            # Its recordings may have been others.
-            course.checkpoint.unlink(missing_ok=True)
+            course = Course(steps, cache_root() / f"ablation-{share}-{seed}.checkpoint.pt", facts={"seed": seed})
             net = train(nets.build("eyes"), fit.eyes(seed, people, share), course)
             for name, value in _measure(net, measured).items():
                 rows.setdefault(f"{share:.0%} rendered", {}).setdefault(name, []).append(value)

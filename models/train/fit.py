@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -18,7 +20,7 @@ from .loop import LEARNING_RATE, Batch, Course, Forward, Task, fit
 from .nets import LANDMARKS_HW
 from .pipeline import Pipeline
 
-BATCH = {"landmarks": 64, "eyes": 128, "finder": 32, "article": 64}
+BATCH = {"landmarks": 64, "eyes": 128, "finder": 32}
 #: Share of rendered faces where recordings of the synthetic user are given; `pose`: of those that the landmark net learns the
 #: head's turn from.
 SYNTHETIC_SHARE = {"landmarks": 0.2, "eyes": 0.4, "finder": 0.15, "pose": 0.6}
@@ -27,7 +29,7 @@ CHANGED_SHARE = {"landmarks": 0.3, "eyes": 0.25, "pose": 0.5}
 #: Faceless crops that the landmark net learns to refuse.
 FACELESS = 3000
 #: Steps of a full training; about an hour a net on one core.
-STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000, "article": 6000}
+STEPS = {"landmarks": 20000, "eyes": 20000, "finder": 12000}
 #: What the head's turn weighs beside the points, where both are trained.
 POSE_WEIGHT = 25.0
 #: Instead of a tag: the weights in models/.
@@ -44,15 +46,24 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     tasks = {"landmarks": _landmarks, "eyes": eyes, "finder": _finder}
     out = cache_root() / f"{name}{tag}.pt"
     net = nets.build(name)
+    begun = _start(name, start)
     if start == SHIPPED:
-        restore.from_onnx(MODELS / f"{name}.onnx", net, _crops(name))
-    elif start is not None:
-        net.load_state_dict(torch.load(cache_root() / f"{name}{start}.pt", weights_only=True))
-    course = Course(steps or STEPS[name], cache_root() / f"{name}{tag}.checkpoint.pt", learning_rate, workers)
+        restore.from_onnx(begun, net, _crops(name))
+    elif begun is not None:
+        net.load_state_dict(torch.load(begun, weights_only=True))
+    facts = {"seed": seed, "start": hashlib.sha256(begun.read_bytes()).hexdigest() if begun else "nothing"}
+    course = Course(steps or STEPS[name], cache_root() / f"{name}{tag}.checkpoint.pt", learning_rate, workers, facts)
     net = fit(net, tasks[name](seed, synthetic), course)
     torch.save(net.state_dict(), out)
     print(f"wrote {out}")
     return out
+
+
+def _start(name: str, start: str | None) -> Path | None:
+    """The file of weights to begin with."""
+    if start is None:
+        return None
+    return MODELS / f"{name}.onnx" if start == SHIPPED else cache_root() / f"{name}{start}.pt"
 
 
 def average(name: str, tags: list[str], out: str) -> Path:
@@ -71,7 +82,8 @@ def average(name: str, tags: list[str], out: str) -> Path:
 
 def _crops(name: str) -> list[Tensor]:
     """Some batches as a net sees them while it is trained."""
-    held = list(targets().portraits("validation"))
+    # Training photographs: what is measured on the others stays unseen.
+    held = list(islice(targets().portraits("train"), 100))
     if name == "eyes":
         store = samples.EyeStore.build(held)
         return [samples.eyes_batch(store, 200, samples.Draw(2, n))["x"] for n in range(4)]
@@ -130,7 +142,7 @@ def _landmarks(seed: int, synthetic: list[Path]) -> Task:
         return (f"points {np.mean(px):.3f} px, corners {np.mean(corners):.2f} %, face {np.mean(right):.3f}, "
                 f"yaw {off[0]:.2f}, pitch {off[1]:.2f}, roll {off[2]:.2f} deg beside a mean face laid over the points")
 
-    return Task(draw, loss, validate)
+    return Task(draw, loss, validate, known.folder.name)
 
 
 def eyes(seed: int, synthetic: list[Path], share: float = SYNTHETIC_SHARE["eyes"]) -> Task:
@@ -157,7 +169,8 @@ def eyes(seed: int, synthetic: list[Path], share: float = SYNTHETIC_SHARE["eyes"
                 opened.append((torch.sigmoid(out[:, 10]) - b["openness"])[keep].abs().mean().item())
         return f"pupil {np.mean(pupil):.3f} px, corners {np.mean(corner):.3f} px, openness {np.mean(opened):.3f}"
 
-    return Task(draw, lambda forward, b: losses.eyes_loss(forward(b["x"]), b), validate)
+    return Task(draw, lambda forward, b: losses.eyes_loss(forward(b["x"]), b), validate,
+                f"{known.folder.name}, {share:.0%} rendered")
 
 
 def _finder(seed: int, synthetic: list[Path]) -> Task:
@@ -180,4 +193,4 @@ def _finder(seed: int, synthetic: list[Path]) -> Task:
         recall, alarms, offset, size = np.array(rows).mean(0)
         return f"recall {recall:.3f}, false alarms {alarms:.3f}, offset {offset:.3f} sizes, size {size:.3f} ln"
 
-    return Task(draw, loss, validate)
+    return Task(draw, loss, validate, stores.key(t, rendered.recordings(synthetic)))

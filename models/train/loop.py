@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +31,29 @@ HALF_PRECISION_SHARE = 0.85
 
 @dataclass
 class Task:
-    """What a net is trained for: the batch of a step, its loss with numbers to show, and a sentence on how good the net is."""
+    """What a net is trained for: the batch of a step, its loss with numbers to show, and a sentence on how good the net is.
+
+    `data` is a key of all that the batches are drawn from.
+    """
 
     draw: Callable[[int], Batch]
     loss: Callable[[Forward, Batch], tuple[Tensor, dict[str, Tensor]]]
     validate: Callable[[nn.Module], str]
+    data: str = ""
 
 
 @dataclass
 class Course:
-    """How long and how fast: steps, checkpoint file, peak learning rate, processes that draw beside this one."""
+    """How long and how fast: steps, checkpoint file, peak learning rate, processes that draw beside this one.
+
+    `facts` are what else decides the outcome, as the seed does: a checkpoint with others is of another training.
+    """
 
     steps: int
     checkpoint: Path
     learning_rate: float = LEARNING_RATE
     workers: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class _Draws(Dataset):
@@ -69,7 +77,7 @@ def _alone(_: int) -> None:
 
 
 def fit(net: nn.Module, task: Task, course: Course) -> nn.Module:
-    """Trains `net` in place and gives the averaged net. Resumes from the checkpoint."""
+    """Trains `net` in place and gives the averaged net. Resumes from the checkpoint, if that is of this training."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     steps = course.steps
     net.to(device=device, memory_format=torch.channels_last)
@@ -81,9 +89,14 @@ def fit(net: nn.Module, task: Task, course: Course) -> nn.Module:
         optimiser, course.learning_rate, total_steps=steps, pct_start=0.05, div_factor=10, final_div_factor=1000
     )
     first = 0
+    facts = {"steps": steps, "learning rate": course.learning_rate, "data": task.data, **course.facts}
     if course.checkpoint.exists():
-        state = torch.load(course.checkpoint, weights_only=True)
-        if state["steps"] == steps:
+        state = torch.load(course.checkpoint, map_location=device, weights_only=True)
+        known = state.get("facts", {})
+        other = [name for name in facts if known.get(name) != facts[name]]
+        if other:
+            print(f"{course.checkpoint.name} is of a training with another {', '.join(other)}: beginning anew", flush=True)
+        else:
             net.load_state_dict(state["net"])
             average.load_state_dict(state["average"])
             optimiser.load_state_dict(state["optimiser"])
@@ -92,8 +105,11 @@ def fit(net: nn.Module, task: Task, course: Course) -> nn.Module:
             print(f"resumed at step {first}", flush=True)
 
     def save(done: int) -> None:
-        torch.save({"steps": steps, "step": done, "net": net.state_dict(), "average": average.state_dict(),
-                    "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}, course.checkpoint)
+        # Replaced when complete: a training that is killed here leaves the checkpoint before.
+        part = course.checkpoint.with_suffix(".part")
+        torch.save({"facts": facts, "step": done, "net": net.state_dict(), "average": average.state_dict(),
+                    "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}, part)
+        part.replace(course.checkpoint)
 
     def forward(x: Tensor) -> Tensor:
         half = device == "cpu" and n < HALF_PRECISION_SHARE * steps

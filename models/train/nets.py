@@ -138,8 +138,5 @@ class Finder(nn.Module):
 
 
 def build(name: str) -> nn.Module:
-    """The net called `finder`, `landmarks`, `eyes` or `article`."""
-    from .article import ArticleEyesNet
-
-    nets = {"finder": Finder, "landmarks": Landmarks, "eyes": Eyes, "article": ArticleEyesNet}
-    return nets[name]()
+    """The net called `finder`, `landmarks` or `eyes`."""
+    return {"finder": Finder, "landmarks": Landmarks, "eyes": Eyes}[name]()

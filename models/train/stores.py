@@ -32,8 +32,12 @@ Store = TypeVar("Store", EyeStore, FaceStore)
 
 @dataclass
 class Stores:
-    """Eyes and faces to train on, and how many of each are photographs, photographs changed, and rendered, in this order."""
+    """Eyes and faces to train on, and how many of each are photographs, photographs changed, and rendered, in this order.
 
+    `folder` holds them, and its name is their key.
+    """
+
+    folder: Path
     eyes: EyeStore
     faces: FaceStore
     eye_counts: list[int]
@@ -44,7 +48,7 @@ def of(folders: list[Path]) -> Stores:
     """Those of the training photographs and of the recordings in or below the folders."""
     recordings = synthetic.recordings(folders)
     t = targets()
-    folder = cache_root() / f"stores-{_key(t, recordings)}"
+    folder = cache_root() / f"stores-{key(t, recordings)}"
     if not folder.exists():
         # Renamed when complete: a training that is stopped leaves no half of it.
         with tempfile.TemporaryDirectory(dir=cache_root(), prefix=f"{folder.name}.") as unfinished:
@@ -54,10 +58,10 @@ def of(folders: list[Path]) -> Stores:
             # Another training may have been first.
             if not folder.exists():
                 whole.rename(folder)
-    return Stores(_load(EyeStore, folder), _load(FaceStore, folder), *np.load(folder / "counts.npy").tolist())
+    return Stores(folder, _load(EyeStore, folder), _load(FaceStore, folder), *np.load(folder / "counts.npy").tolist())
 
 
-def _key(t: Targets, recordings: list[Path]) -> str:
+def key(t: Targets, recordings: list[Path]) -> str:
     """Other photographs, labels or recordings give another key."""
     facts = [f"{t.faces[i].file} {t.mixed[i].sum():.3f}" for i in t.split["train"]]
     facts += [f"{r.name} {(r / 'truth.csv').stat().st_size}" for r in recordings]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
 
+from models.train import loop
 from models.train.loop import Batch, Course, Task, fit
 
 STEPS = 40
@@ -44,14 +46,15 @@ class Stopped(Exception):
     pass
 
 
-def trained(workers: int, checkpoint: Path, stopped_at: int | None = None) -> Tensor:
+def trained(workers: int, checkpoint: Path, stopped_at: int | None = None, rate: float = 0.05, data: str = "",
+            facts: dict[str, int] = {}) -> Tensor:
     def drawn(step: int) -> Batch:
         if step == stopped_at:
             raise Stopped
         return draw(step)
 
     torch.manual_seed(3)
-    net = fit(Line(), Task(drawn, loss, lambda _: ""), Course(STEPS, checkpoint, 0.05, workers))
+    net = fit(Line(), Task(drawn, loss, lambda _: "", data), Course(STEPS, checkpoint, rate, workers, facts))
     return torch.cat([p.detach().flatten() for p in net.parameters()])
 
 
@@ -61,18 +64,23 @@ class Loop(unittest.TestCase):
             alone, helped = (trained(n, Path(folder) / f"{n}.pt") for n in (0, 2))
         self.assertTrue(torch.equal(alone, helped), f"{alone} {helped}")
 
+    @mock.patch.object(loop, "SAVE_EVERY_S", 0.0)
     def test_goes_on_from_the_checkpoint(self) -> None:
-        from models.train import loop
+        with tempfile.TemporaryDirectory() as folder:
+            whole = trained(0, Path(folder) / "whole.pt")
+            with self.assertRaises(Stopped):
+                trained(0, Path(folder) / "half.pt", stopped_at=STEPS // 2)
+            # One that is resumed draws none of the steps before.
+            self.assertTrue(torch.equal(trained(0, Path(folder) / "half.pt", stopped_at=3), whole))
+            self.assertEqual(sorted(p.name for p in Path(folder).iterdir()), ["half.pt", "whole.pt"])
 
-        saved, loop.SAVE_EVERY_S = loop.SAVE_EVERY_S, 0.0
-        try:
+    @mock.patch.object(loop, "SAVE_EVERY_S", 0.0)
+    def test_begins_anew_where_the_checkpoint_is_of_another_training(self) -> None:
+        for other in ({"rate": 0.02}, {"data": "other photographs"}, {"facts": {"seed": 2}}):
             with tempfile.TemporaryDirectory() as folder:
-                whole = trained(0, Path(folder) / "whole.pt")
-                with self.assertRaises(Stopped):
-                    trained(0, Path(folder) / "half.pt", stopped_at=STEPS // 2)
-                self.assertTrue(torch.equal(trained(0, Path(folder) / "half.pt"), whole))
-        finally:
-            loop.SAVE_EVERY_S = saved
+                fresh = trained(0, Path(folder) / "fresh.pt", **other)
+                trained(0, Path(folder) / "used.pt")
+                self.assertTrue(torch.equal(trained(0, Path(folder) / "used.pt", **other), fresh), other)
 
 
 if __name__ == "__main__":
