@@ -20,11 +20,11 @@ LABEL_ORIGIN_PX = 1.0
 
 
 def data_root() -> Path:
-    """The data folder, `$GAZED_DATA` or `../shared/data`."""
-    root = Path(os.environ.get("GAZED_DATA", "../shared/data"))
-    if not root.is_dir():
-        raise SystemExit(f"no data at {root}: set GAZED_DATA to the folder that holds faces68")
-    return root
+    """The data folder, `$GAZED_DATA`."""
+    root = os.environ.get("GAZED_DATA")
+    if root is None or not Path(root).is_dir():
+        raise SystemExit(f"no data at {root}: set GAZED_DATA to the folder that holds the data sets")
+    return Path(root)
 
 
 def cache_root() -> Path:

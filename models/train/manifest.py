@@ -62,7 +62,7 @@ FACTS: dict[str, dict[str, object]] = {
                     "left, the usual place, the mean over when the fixation may have begun and the place left then, "
                     "which lead from the newest sample to the gaze at the horizon",
                     "16, 17: what to add along the frame's axes, in 3 deg",
-                    "18: v of the radius 2 ln(1 + exp v) in degrees that holds 95 % of truths"],
+                    "18: v of the radius 2 ln(1 + exp v) in degrees, trained to hold 97 % of truths"],
         "axes": "the first axis from the mean of the newest four samples to the newest, the second to the side of the place left",
     },
 }

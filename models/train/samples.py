@@ -94,14 +94,13 @@ class EyeStore:
     """Eyes as left eyes: pictures uint8, 5 points in store px, openness, weights.
 
     Points: pupil, inner corner, outer corner, upper lid, lower lid. `pupil_weight` is 0 where the
-    pupil is not known; `real` is 1 for photographs and 0 for rendered pictures.
+    pupil is not known.
     """
 
     pictures: np.ndarray
     points: np.ndarray
     openness: np.ndarray
     pupil_weight: np.ndarray
-    real: np.ndarray
 
     @staticmethod
     def build(portraits: Iterable[Portrait]) -> "EyeStore":
@@ -116,12 +115,12 @@ class EyeStore:
                 openness = float(np.clip(lid_gap(p.points[None], eye)[0] / OPEN_GAP, 0, 1))
                 five = np.stack([p.pupils[eye], inner, outer, upper, lower])
                 picture, points = cut_eye(p.gray, five, eye == 1)
-                rows.append((picture, points, openness, p.seen * float(openness > BELIEVED_OPENNESS), 1.0))
+                rows.append((picture, points, openness, p.seen * float(openness > BELIEVED_OPENNESS)))
         return EyeStore.of_rows(rows)
 
     @staticmethod
     def of_rows(rows: list[tuple]) -> "EyeStore":
-        """From (picture, points, openness, pupil weight, real) of each eye."""
+        """From (picture, points, openness, pupil weight) of each eye."""
         columns = list(zip(*rows))
         return EyeStore(np.stack(columns[0]), *(np.array(c, np.float32) for c in columns[1:]))
 
@@ -286,7 +285,6 @@ def eyes_batch(store: EyeStore, n: int, draw: Draw, weights: np.ndarray | None =
         "pupil_weight": torch.from_numpy(store.pupil_weight[pick]),
         "visible": visible,
         "stray": (stray | blank).float(),
-        "real": torch.from_numpy(store.real[pick]),
     }
 
 

@@ -28,13 +28,11 @@ PUPIL_SHOWN = 0.35
 class Frame:
     """One rendered frame: gray picture, 22 points, pupils (left, right), openness (left, right), the head's turn (3, 3)."""
 
-    path: Path
     gray: np.ndarray
     points: np.ndarray
     pupils: np.ndarray
     openness: np.ndarray
     turn: np.ndarray
-    movement: str
 
 
 def recordings(folders: list[Path]) -> list[Path]:
@@ -54,12 +52,11 @@ def frames(recording: Path, every: int = 1) -> Iterator[Frame]:
             return float(row[f"{name}_x_px"]), float(row[f"{name}_y_px"])
 
         yield Frame(
-            recording / row["file"], read_gray(recording / row["file"]), np.array([at(n) for n in NAMES]),
+            read_gray(recording / row["file"]), np.array([at(n) for n in NAMES]),
             np.array([at("left_pupil"), at("right_pupil")]),
             np.array([float(row["left_openness"]), float(row["right_openness"])]),
             head.seen(np.radians([float(row[f"head_{n}_deg"]) for n in ("yaw", "pitch", "roll")]),
                       np.array([float(row[f"head_{n}_mm"]) for n in "xyz"])),
-            row["movement"],
         )
 
 
@@ -75,7 +72,7 @@ def stores(made: list[Path]) -> tuple[EyeStore, FaceStore]:
                 five = np.stack([frame.pupils[eye], p[inner], p[outer], p[upper], p[lower]])
                 openness = float(frame.openness[eye])
                 picture, at = cut_eye(frame.gray, five, eye == 1)
-                eyes.append((picture, at, openness, float(openness > PUPIL_SHOWN), 0.0))
+                eyes.append((picture, at, openness, float(openness > PUPIL_SHOWN)))
             centre, size, roll = face_frame(p)
             m = warp.frame_matrix(centre, size * FACE_STORE_SPAN, roll, FACE_STORE_PX)
             pictures.append(warp.warp(frame.gray, m, (FACE_STORE_PX, FACE_STORE_PX)).round().astype(np.uint8))

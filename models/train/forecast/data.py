@@ -6,11 +6,11 @@ infrared reference and is used as it is, after a robust affine fit on its first 
 """
 
 import copy
-import os
 
 import numpy as np
 
-DATA = os.environ.get("GAZED_DATA", "../shared/data")
+from ..data import data_root
+
 GAZECOM_DEG = np.array([40.0, 22.5])
 EXPOSURE_S = 0.010
 NOISE_DEG = 0.5
@@ -96,7 +96,7 @@ def classes(truth, t, horizon):
 
 def load_gazecom():
     """List of (person, clip, Truth); stretches labelled B or lost, and 40 ms around them, give no truth."""
-    z = np.load(f"{DATA}/gazecom250/train.npz")
+    z = np.load(data_root() / "gazecom250/train.npz")
     out = []
     for key in z.files:
         if not key.endswith("_xy"):
@@ -124,7 +124,7 @@ def huber_affine(est, ref, rounds=20, delta=1.0):
 
 def load_gaze60():
     """List of (person, estimate 'A' or 'B', t, xy calibrated, sample present, Truth, scored from this time on)."""
-    z = np.load(f"{DATA}/gaze60/train.npz")
+    z = np.load(data_root() / "gaze60/train.npz")
     out = []
     for person in z.files:
         d = z[person].astype(np.float64)

@@ -105,7 +105,7 @@ class Batches(unittest.TestCase):
     def test_eye_points_follow_the_patch(self) -> None:
         at = np.array([[60.0, 50], [40, 52], [88, 52], [62, 42], [62, 61]], np.float32)
         store = samples.EyeStore(spots((104, 128), at[:1])[None], at[None], np.ones(1, np.float32),
-                                 np.ones(1, np.float32), np.ones(1, np.float32))
+                                 np.ones(1, np.float32))
         errors = []
         for step in range(6):
             b = samples.eyes_batch(store, 40, samples.Draw(4, step), spoil=False)
