@@ -327,8 +327,8 @@ def report(trials: list[Trial], scale: dict[str, float]) -> dict[str, list[float
     candidates = {
         "average person": ({**scale, "linear": 1e-9, "appearance": 1e-9}, True),
         "ridge (no mean learned, one width for all)": (None, False),
-        "learned prior": ({**scale, "appearance": 1e-9, "point": 1.0, "frame": 1.0}, True),
-        "appearance alone (kernel ridge)": ({**scale, "linear": 1e-9}, True),
+        "learned prior": ({**scale, "appearance": 1e-9}, True),
+        "average person and appearance": ({**scale, "linear": 1e-9}, True),
         "learned prior and appearance": (scale, True),
     }
     rows = {}
