@@ -24,6 +24,13 @@ def main() -> None:
     mean.add_argument("net", choices=["finder", "landmarks", "eyes"])
     mean.add_argument("tags", nargs="+", help="tags of the weights in the cache")
     mean.add_argument("--tag", required=True, help="suffix of the average")
+    again = commands.add_parser("replay", help="draw one sample of a training again, with its labels")
+    again.add_argument("net", choices=["finder", "landmarks", "eyes"])
+    again.add_argument("--seed", type=int, default=1)
+    again.add_argument("--step", type=int, default=0)
+    again.add_argument("--index", type=int, default=0, help="of the sample in the batch")
+    again.add_argument("--synthetic", type=Path, nargs="*", default=[], help="the recordings of that training")
+    again.add_argument("--out", type=Path, required=True, help="picture to write")
     measure = commands.add_parser("evaluate", help="measure the exported nets")
     measure.add_argument("parts", nargs="+", choices=["validation", "test", "webcam", "synthetic", "false_alarms"])
     measure.add_argument("--synthetic", type=Path, nargs="*", default=[], help="recordings for the part synthetic")
@@ -70,6 +77,10 @@ def main() -> None:
         from .fit import average
 
         average(arguments.net, arguments.tags, arguments.tag)
+    elif arguments.command == "replay":
+        from .replay import replay
+
+        replay(arguments.net, arguments.seed, arguments.step, arguments.index, arguments.synthetic, arguments.out)
     elif arguments.command == "yardstick":
         from .yardstick import run
 

@@ -18,7 +18,6 @@ from .labels import targets
 from .export import MODELS
 from .loop import LEARNING_RATE, Batch, Course, Forward, Task, fit
 from .nets import LANDMARKS_HW
-from .pipeline import Pipeline
 
 BATCH = {"landmarks": 64, "eyes": 128, "finder": 32}
 #: Share of rendered faces where recordings of the synthetic user are given; `pose`: of those that the landmark net learns the
@@ -43,7 +42,6 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     # A process forked from one with threads would wait for them for ever.
     cv2.setNumThreads(0)
     torch.manual_seed(seed)
-    tasks = {"landmarks": _landmarks, "eyes": eyes, "finder": _finder}
     out = cache_root() / f"{name}{tag}.pt"
     net = nets.build(name)
     begun = _start(name, start)
@@ -53,10 +51,15 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
         net.load_state_dict(torch.load(begun, weights_only=True))
     facts = {"seed": seed, "start": hashlib.sha256(begun.read_bytes()).hexdigest() if begun else "nothing"}
     course = Course(steps or STEPS[name], cache_root() / f"{name}{tag}.checkpoint.pt", learning_rate, workers, facts)
-    net = fit(net, tasks[name](seed, synthetic), course)
+    net = fit(net, task(name, seed, synthetic), course)
     torch.save(net.state_dict(), out)
     print(f"wrote {out}")
     return out
+
+
+def task(name: str, seed: int, synthetic: list[Path]) -> Task:
+    """What net `name` is trained for."""
+    return {"landmarks": _landmarks, "eyes": eyes, "finder": _finder}[name](seed, synthetic)
 
 
 def _start(name: str, start: str | None) -> Path | None:
@@ -104,10 +107,8 @@ def _landmarks(seed: int, synthetic: list[Path]) -> Task:
     known = stores.of(synthetic)
     weights, turned = (_weights(known.face_counts, CHANGED_SHARE[kind], SYNTHETIC_SHARE[kind]) for kind in ("landmarks", "pose"))
     held = samples.FaceStore.build(t.portraits("validation"))
-    sources = scenes.SceneMaker(t, "train", seed).sources
-    whole = all((MODELS / f"{name}.onnx").exists() for name in ("finder", "landmarks", "eyes"))
-    miner = Pipeline(MODELS) if whole else None
-    faceless = samples.faceless_crops(FACELESS, sources, seed, miner)
+    mined = stores.faceless(known.folder, FACELESS, lambda: scenes.SceneMaker(t, "train", seed).sources, seed, MODELS)
+    faceless = np.load(mined)
     side = LANDMARKS_HW[0]
 
     def draw(n: int) -> Batch:
@@ -142,7 +143,7 @@ def _landmarks(seed: int, synthetic: list[Path]) -> Task:
         return (f"points {np.mean(px):.3f} px, corners {np.mean(corners):.2f} %, face {np.mean(right):.3f}, "
                 f"yaw {off[0]:.2f}, pitch {off[1]:.2f}, roll {off[2]:.2f} deg beside a mean face laid over the points")
 
-    return Task(draw, loss, validate, known.folder.name)
+    return Task(draw, loss, validate, f"{known.folder.name}/{mined.name}")
 
 
 def eyes(seed: int, synthetic: list[Path], share: float = SYNTHETIC_SHARE["eyes"]) -> Task:

@@ -6,7 +6,9 @@ Cutting them takes minutes, so they are cut once, by as many processes as there 
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
@@ -19,7 +21,8 @@ import numpy as np
 from . import synthetic
 from .data import cache_root
 from .labels import Targets, targets
-from .samples import EyeStore, FaceStore
+from .pipeline import Pipeline
+from .samples import EyeStore, FaceStore, faceless_crops
 from .variants import variants
 
 #: Photographs or recordings that a process cuts at a time.
@@ -59,6 +62,22 @@ def of(folders: list[Path]) -> Stores:
             if not folder.exists():
                 whole.rename(folder)
     return Stores(folder, _load(EyeStore, folder), _load(FaceStore, folder), *np.load(folder / "counts.npy").tolist())
+
+
+def faceless(folder: Path, count: int, sources: Callable[[], list[np.ndarray]], seed: int, models: Path) -> Path:
+    """The file of faceless crops in `folder`, half of them what the nets in `models` take for a face.
+
+    Kept by its finder: another takes other backgrounds for faces, and no sample could be drawn again.
+    """
+    whole = all((models / f"{name}.onnx").exists() for name in ("finder", "landmarks", "eyes"))
+    miner = hashlib.sha256((models / "finder.onnx").read_bytes()).hexdigest()[:12] if whole else "nothing"
+    path = folder / f"faceless-{seed}-{miner}.npy"
+    if not path.exists():
+        crops = faceless_crops(count, sources(), seed, Pipeline(models) if whole else None)
+        unfinished = folder / f"{path.stem}.{os.getpid()}.npy"
+        np.save(unfinished, crops)
+        unfinished.replace(path)
+    return path
 
 
 def key(t: Targets, recordings: list[Path]) -> str:
