@@ -21,6 +21,12 @@ def _table(head: list[str], rows: list[list[Any]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows]) + "\n"
 
 
+def _commit(commit: str) -> str:
+    """Shortened, with the mark of code that was changed since."""
+    number, _, mark = commit.partition("-")
+    return f"`{number[:12]}{'-' if mark else ''}{mark}`"
+
+
 def _faces(part: dict[str, Any]) -> str:
     rows = [
         [kind.replace("_", " "), r["faces"], r["lost"], f"{r['corners_mean']} / {r['corners_p95']}", r["coarse_corners_mean"],
@@ -71,7 +77,7 @@ def card() -> None:
     results, yard = _load(TRAIN / "results.json"), _load(TRAIN / "yardstick" / "results.json")
     size = sum((MODELS / n["file"]).stat().st_size for n in manifest["nets"].values())
     files = _table(["net", "file", "bytes", "sha256", "training commit"], [
-        [k, n["file"], (MODELS / n["file"]).stat().st_size, f"`{n['sha256'][:16]}...`", f"`{n['training_commit'][:12]}`"]
+        [k, n["file"], (MODELS / n["file"]).stat().st_size, f"`{n['sha256'][:16]}...`", _commit(n["training_commit"])]
         for k, n in manifest["nets"].items()
     ])
     parts = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from . import nets
+from . import nets, provenance
 from .data import cache_root
 
 MODELS = Path(__file__).resolve().parent.parent
@@ -106,19 +105,11 @@ def write_golden(name: str, path: Path) -> None:
     shapes_path.write_text(json.dumps(shapes, indent=2, sort_keys=True) + "\n")
 
 
-def training_commit() -> str:
-    """The commit of the training code, with a mark where it was changed since."""
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=MODELS, capture_output=True, text=True, check=True).stdout.strip()
-
-    dirty = git("status", "--porcelain", "--", "train")
-    return git("rev-parse", "HEAD") + ("-changed" if dirty else "")
-
-
 def export(name: str, tag: str = "") -> None:
     """Writes models/NAME.onnx from the cache, its golden pair and its part of the manifest."""
     net = nets.build(name)
-    net.load_state_dict(torch.load(cache_root() / f"{name}{tag}.pt", weights_only=True))
+    weights = cache_root() / f"{name}{tag}.pt"
+    net.load_state_dict(torch.load(weights, weights_only=True))
     path = MODELS / f"{name}.onnx"
     to_onnx(Folded(net), {"picture": (1, 1, *HW[name])}, "out", path)
     halve(path)
@@ -128,4 +119,5 @@ def export(name: str, tag: str = "") -> None:
 
     Augment(name).store(MODELS / "train" / "pipelines" / f"{name}.json")
 
-    update(name, hashlib.sha256(path.read_bytes()).hexdigest(), training_commit())
+    record = provenance.read(weights)
+    update(name, hashlib.sha256(path.read_bytes()).hexdigest(), provenance.training_commit(record), record)

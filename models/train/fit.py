@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import losses, nets, restore, samples, scenes, stores
+from . import losses, nets, provenance, restore, samples, scenes, stores
 from . import synthetic as rendered
 from .data import cache_root
 from .labels import targets
@@ -44,6 +44,8 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
     torch.manual_seed(seed)
     out = cache_root() / f"{name}{tag}.pt"
     net = nets.build(name)
+    # Of the code that runs, whatever is changed in the meantime.
+    made = provenance.now()
     begun = _start(name, start)
     if start == SHIPPED:
         restore.from_onnx(begun, net, _crops(name))
@@ -51,8 +53,13 @@ def train(name: str, steps: int | None, seed: int, tag: str, synthetic: list[Pat
         net.load_state_dict(torch.load(begun, weights_only=True))
     facts = {"seed": seed, "start": hashlib.sha256(begun.read_bytes()).hexdigest() if begun else "nothing"}
     course = Course(steps or STEPS[name], cache_root() / f"{name}{tag}.checkpoint.pt", learning_rate, workers, facts)
-    net = fit(net, task(name, seed, synthetic), course)
+    learned = task(name, seed, synthetic)
+    net = fit(net, learned, course)
     torch.save(net.state_dict(), out)
+    provenance.write(out, made | {
+        "steps": course.steps, "seed": seed, "learning_rate": learning_rate, "start": start, "start_sha256": facts["start"],
+        "synthetic": {folder.name: len(rendered.recordings([folder])) for folder in synthetic}, "data": learned.data,
+    })
     print(f"wrote {out}")
     return out
 
@@ -79,6 +86,7 @@ def average(name: str, tags: list[str], out: str) -> Path:
     mean = {k: (sum(s[k].float() for s in states) / len(states)).to(states[0][k].dtype) for k in states[0]}
     path = cache_root() / f"{name}{out}.pt"
     torch.save(mean, path)
+    provenance.write(path, provenance.now() | {"average_of": {tag: provenance.read(cache_root() / f"{name}{tag}.pt") for tag in tags}})
     print(f"wrote {path}")
     return path
 

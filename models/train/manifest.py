@@ -67,7 +67,7 @@ FACTS: dict[str, dict[str, object]] = {
     },
 }
 DATA = {
-    "finder": ["Helen (train part, faces68)"],
+    "finder": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face detector, which tells faces beside the labelled ones"],
     "landmarks": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher", "synthetic user, seeds from 100000"],
     "eyes": ["Helen (train part, faces68)", "MediaPipe 0.10.21 face mesh as teacher", "synthetic user, seeds from 100000"],
     "forecast": ["GazeCom (22 of 27 people, simulated webcams)", "gaze60 (95 of 119 people, camera estimates beside Tobii)"],
@@ -80,10 +80,10 @@ def _toml(value: object) -> str:
     return json.dumps(value)
 
 
-def update(name: str, sha256: str, commit: str, data: list[str] | None = None) -> None:
-    """Records the new file of net `name` and writes the manifest again."""
+def update(name: str, sha256: str, commit: str, training: dict | None = None) -> None:
+    """Records the new file of net `name`, with how it was trained where that is known, and writes the manifest again."""
     state = json.loads(STATE.read_text()) if STATE.exists() else {}
-    state[name] = {"sha256": sha256, "training_commit": commit, "data": data or DATA[name]}
+    state[name] = {"sha256": sha256, "training_commit": commit} | ({"training": training} if training else {})
     _write(state)
 
 
@@ -95,6 +95,8 @@ def update_prior(path: Path) -> None:
 
 
 def _write(state: dict) -> None:
+    for name in DATA.keys() & state.keys():
+        state[name]["data"] = DATA[name]
     STATE.write_text(json.dumps(state, indent=2, sort_keys=True) + "\n")
     names = ", ".join(f'"{n}"' for n in points.NAMES)
     text = HEAD.format(crop=points.CROP_PER_RMS, names=names)

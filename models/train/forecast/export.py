@@ -5,7 +5,6 @@
 
 import argparse
 import hashlib
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from . import evaluate, gate, runs
 from . import net as N
 from ..export import halve
 from ..manifest import update
+from ..provenance import training_commit
 
 
 OUT = Path(__file__).resolve().parents[2] / "forecast.onnx"
@@ -89,8 +89,7 @@ def main():
     if worst > 1e-4:
         raise SystemExit(f"ONNX Runtime differs from PyTorch by {worst}")
     digest = hashlib.sha256(OUT.read_bytes()).hexdigest()
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    update("forecast", digest, commit)
+    update("forecast", digest, training_commit())
     write_golden(trained)
     print(f"{OUT.name}: input {N.FEATURES}, sha256 {digest}, differs from PyTorch by at most {worst:.1e}")
 
