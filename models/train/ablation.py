@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import fit, nets
+from . import fit, measured, nets
 from .data import cache_root
-from .evaluate import RESULTS
 from .export import HW, MODELS, Folded, to_onnx
 from .labels import targets
 from .loop import Course
@@ -28,24 +27,25 @@ SHARES = (0.0, fit.SYNTHETIC_SHARE["eyes"])
 SEEDS = (1, 2)
 
 
-def ablation(steps: int, people: list[Path], measured: list[Path]) -> None:
-    """Trains from nothing on recordings below `people`, measures on those below `measured`, writes to results.json."""
+def ablation(steps: int, people: list[Path], others: list[Path]) -> None:
+    """Trains from nothing on recordings below `people`, measures on those below `others`, writes to results.json."""
     torch.set_num_threads(1)
+    # The eye nets are those that are compared.
+    used = measured.weights(("finder.onnx", "landmarks.onnx"))
     rows: dict[str, dict[str, list[float]]] = {}
     for share in SHARES:
         for seed in SEEDS:
             torch.manual_seed(seed)
             course = Course(steps, cache_root() / f"ablation-{share}-{seed}.checkpoint.pt", facts={"seed": seed})
             net = train(nets.build("eyes"), fit.eyes(seed, people, share), course)
-            for name, value in _measure(net, measured).items():
+            for name, value in _measure(net, others).items():
                 rows.setdefault(f"{share:.0%} rendered", {}).setdefault(name, []).append(value)
-    known = json.loads(RESULTS.read_text())
     table: dict[str, Any] = {share: {name: _summary(values) for name, values in row.items()} for share, row in rows.items()}
-    RESULTS.write_text(json.dumps(known | {"ablation": {"steps": steps, "seeds": len(SEEDS), "shares": table}}, indent=2) + "\n")
+    measured.write({"ablation": {"steps": steps, "seeds": len(SEEDS), "shares": table}}, used)
     print(json.dumps(table, indent=2))
 
 
-def _measure(eyes: torch.nn.Module, measured: list[Path]) -> dict[str, float]:
+def _measure(eyes: torch.nn.Module, others: list[Path]) -> dict[str, float]:
     """Of the whole chain, with the other nets as they are shipped."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("finder", "landmarks"):
@@ -53,7 +53,7 @@ def _measure(eyes: torch.nn.Module, measured: list[Path]) -> dict[str, float]:
         to_onnx(Folded(eyes), {"picture": (1, 1, *HW["eyes"])}, "out", Path(folder) / "eyes.onnx")
         chain = Pipeline(Path(folder))
         photographs = faces(targets(), "validation", chain, ["clean"])["clean"]
-        rendered, man = synthetic(chain, measured), webcam(chain, 1)
+        rendered, man = synthetic(chain, others), webcam(chain, 1)
     return {
         "corners of photographs, %": photographs["corners_mean"], "pupils of photographs, %": photographs["pupils_mean"],
         "pupils of synthetic people, px": rendered["pupil_median_px"], "openness of synthetic people": rendered["openness_mean_error"],

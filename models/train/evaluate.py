@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from . import measured
 from .export import MODELS
 from .false_alarms import false_alarms
 from .labels import targets
@@ -14,14 +14,12 @@ from .measure_synthetic import synthetic
 from .measure_webcam import webcam
 from .pipeline import Pipeline
 
-RESULTS = MODELS / "train" / "results.json"
-
 
 def evaluate(parts: list[str], models: Path | None, write: bool, every: int, people: list[Path],
              rooms: list[Path]) -> dict[str, Any]:
     """Parts: `validation` and `test` of faces68, `webcam`, `synthetic` (recordings below `people`),
     `false_alarms` (drawn pictures and recordings of rooms without a user below `rooms`)."""
-    pipeline = Pipeline(models or MODELS)
+    pipeline, used = Pipeline(models or MODELS), measured.weights(models=models)
     report: dict[str, Any] = {}
     for part in parts:
         if part == "webcam":
@@ -34,6 +32,5 @@ def evaluate(parts: list[str], models: Path | None, write: bool, every: int, peo
         else:
             report[part] = faces(targets(), part, pipeline)
     if write:
-        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps(known | report, indent=2) + "\n")
+        measured.write(report, used)
     return report

@@ -6,9 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from . import nets, points
+from . import measured, nets, points
+from .measured import MODELS
 
-MODELS = Path(__file__).resolve().parent.parent
 STATE = MODELS / "train" / "exported.json"
 
 HEAD = """\
@@ -92,6 +92,7 @@ def update_prior(path: Path) -> None:
     state = json.loads(STATE.read_text())
     state["prior"] = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     _write(state)
+    measured.write({}, measured.weights(), ["prior"])
 
 
 def _write(state: dict) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import prior
+from . import measured, prior
 from .export import MODELS
 from .pipeline import Pipeline
 from .synthesize import record
@@ -26,7 +26,8 @@ FACTORS: dict[str, list[str]] = {
     "roll": [f"head_roll_deg={v}" for v in (-30, -15, 0, 15, 30)],
     "resolution": [f"width={w},height={h}" for w, h in ((320, 240), (640, 480), (1280, 720))],
     "noise": [f"noise={v}" for v in (0, 3, 8, 16)],
-    "motion blur": [f"exposure_ms={v}" for v in (1, 10, 20, 33)],
+    # Of a head that moves: one that sits still hardly moves while the shutter is open.
+    "motion blur": [f"exposure_ms={v},head_sway_mm=60" for v in (1, 10, 20, 33, 66)],
     "glasses": ["glasses=no", "glasses=yes"],
     "skin": [f"skin={v}" for v in (1, 3, 5, 6)],
     "frame rate": [f"fps={v}" for v in (5, 10, 30)],
@@ -78,7 +79,7 @@ def _gaze(gazectl: Path, recordings: list[Path]) -> dict[str, float]:
 
 def robustness(gazectl: Path, factors: list[str]) -> dict[str, Any]:
     """Writes models/train/robustness.json and .png."""
-    pipeline = Pipeline(MODELS)
+    pipeline, used = Pipeline(MODELS), measured.weights((*measured.NETS, "gaze_prior.json"))
     table: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for factor in factors or list(FACTORS):
@@ -95,6 +96,7 @@ def robustness(gazectl: Path, factors: list[str]) -> dict[str, Any]:
     path = MODELS / "train" / "robustness.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps(known | table, indent=2) + "\n")
+    measured.write({}, used, [f"robustness: {factor}" for factor in table])
     _plot(known | table, MODELS / "train" / "robustness.png")
     return table
 
