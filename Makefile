@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all the set-up by themselves; the rest is cargo's.
-.PHONY: demo test test-vm test-pipewire test-package test-service soak build install uninstall deb
+.PHONY: demo test test-train test-vm test-pipewire test-package test-service soak build install uninstall deb
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -8,6 +8,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/user
 CARGO_TARGET_DIR ?= target
 # `install -s` for programs without their symbols.
 INSTALL_PROGRAM ?= install
+# The one with models/train/requirements.txt.
+PYTHON ?= python3
 # dev for a build without optimisation, in tests.
 PROFILE ?= release
 # `pipewire`, for cameras behind it; needs its development files (Debian: libpipewire-0.3-dev, pkg-config).
@@ -19,6 +21,13 @@ demo:
 
 test:
 	@tests/check.sh
+	@$(MAKE) --no-print-directory test-train
+
+# Of the code that trains the nets, where its requirements are installed: they are too large to be fetched for this alone.
+test-train:
+	@if $(PYTHON) -c "import albumentations, cv2, onnx, onnxruntime, torch" 2>/dev/null; then \
+	  $(PYTHON) -W ignore -m unittest discover -s models/train/tests -t .; \
+	else echo "test-train skipped: $(PYTHON) lacks models/train/requirements.txt"; fi
 
 # Real V4L2 devices and every fault of a camera, in a virtual machine (Debian or Ubuntu, x86-64).
 test-vm:
