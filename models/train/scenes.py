@@ -70,8 +70,8 @@ class Cutout:
         return out
 
     def paste(self, scene: np.ndarray, centre: np.ndarray, size: float, roll: float, mirrored: bool, whole: bool,
-              gain: float) -> tuple[np.ndarray, np.ndarray]:
-        """Draws the face; gives its 22 points and its opacity over the scene."""
+              gain: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draws the face; gives its 22 points, its opacity over the scene and the map from its picture."""
         k = size / self.size
         level = int(np.clip(np.floor(np.log2(max(1 / k, 1.0)) + 0.3), 0, len(self.pyramid) - 1))
         f = 2.0**level

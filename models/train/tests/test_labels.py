@@ -5,6 +5,7 @@ Run: `python -m unittest discover -s models/train/tests -t .`
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 import unittest
@@ -14,7 +15,7 @@ import albumentations as A
 import numpy as np
 import torch
 
-from models.train import augment, points, samples, variants, warp
+from models.train import augment, head, points, samples, scenes, variants, warp
 
 TOLERANCE_PX = 0.35
 
@@ -140,6 +141,44 @@ class Batches(unittest.TestCase):
         for side in errors.values():
             self.assertGreater(len(side), 20)
             self.assertLess(float(np.median(side)), TOLERANCE_PX)
+
+    def test_heads_turn_with_their_pictures(self) -> None:
+        half = (samples.FACE_STORE_PX - 1) / 2
+        # Bright at the person's left, which is right in the picture, half as bright at the other side.
+        picture = spots((samples.FACE_STORE_PX,) * 2, np.array([[half + 30, half]]), 4.0)
+        picture += spots((samples.FACE_STORE_PX,) * 2, np.array([[half - 30, half]]), 4.0) // 2
+        turn = head.rotation(0.3, 0.1, 0.0)
+        store = samples.FaceStore(picture[None], np.full((1, points.COUNT, 2), half, np.float32), turn[None])
+        flips = 0
+        for x, angles in zip(*samples.pose_batch(store, 60, samples.Draw(3), spoil=False)):
+            crop = x[0].numpy()
+            bright = centroid(crop, np.array(np.unravel_index(crop.argmax(), crop.shape))[::-1], 5)
+            rest = crop.copy()
+            rest[np.hypot(*(np.mgrid[0:64, 0:64] - bright[::-1, None, None])) < 15] = 0
+            dim = centroid(rest, np.array(np.unravel_index(rest.argmax(), rest.shape))[::-1], 5)
+            flipped = bright[0] < dim[0]
+            flips += int(flipped)
+            across = (dim - bright) if flipped else (bright - dim)
+            seen = head.turned_in_picture(head.mirrored(turn) if flipped else turn, float(np.arctan2(across[1], across[0])))
+            np.testing.assert_allclose(angles, head.angles(seen), atol=0.015)
+        self.assertTrue(15 < flips < 45)
+
+    def test_pasted_faces_carry_their_points(self) -> None:
+        rng = np.random.default_rng(2)
+        at = np.array([60.0, 70.0]) + rng.normal(0, 25, (points.COUNT, 2))
+        at[points.LEFT_OUTER], at[points.RIGHT_OUTER] = (90, 60), (30, 64)
+        shown = points.NAMES.index("nose_bridge")
+        at[shown] = (66, 58)
+        cutout = scenes.Cutout(spots((140, 120), at[[shown]], 6.0), at, np.zeros((0, 4)))
+        for whole, mirrored in itertools.product((False, True), repeat=2):
+            for _ in range(10):
+                scene = np.zeros((scenes.H, scenes.W), np.float32)
+                middle, size, roll = rng.uniform([70, 50], [90, 70]), float(rng.uniform(40, 100)), float(rng.uniform(-0.6, 0.6))
+                moved, _, m = cutout.paste(scene, middle, size, roll, mirrored, whole, 1.0)
+                np.testing.assert_allclose(centroid(scene, moved[shown], 8), moved[shown], atol=0.2)
+                centre, pasted, turned = points.face_frame(moved[points.MIRROR] if mirrored else moved)
+                np.testing.assert_allclose([*centre, pasted, turned], [*middle, size, roll], atol=1e-6)
+                np.testing.assert_allclose(warp.apply(m, at), moved)
 
     def test_mirror_is_its_own_inverse(self) -> None:
         np.testing.assert_array_equal(points.MIRROR[points.MIRROR], np.arange(points.COUNT))
