@@ -11,6 +11,7 @@ from .false_alarms import false_alarms
 from .labels import targets
 from .measure_faces import faces
 from .measure_synthetic import synthetic
+from .measure_teacher import teacher
 from .measure_webcam import webcam
 from .pipeline import Pipeline
 
@@ -18,7 +19,7 @@ from .pipeline import Pipeline
 def evaluate(parts: list[str], models: Path | None, write: bool, every: int, people: list[Path],
              rooms: list[Path]) -> dict[str, Any]:
     """Parts: `validation` and `test` of faces68, `webcam`, `synthetic` (recordings below `people`),
-    `false_alarms` (drawn pictures and recordings of rooms without a user below `rooms`)."""
+    `teacher` (on the same), `false_alarms` (drawn pictures and recordings of rooms without a user below `rooms`)."""
     pipeline, used = Pipeline(models or MODELS), measured.weights(models=models)
     report: dict[str, Any] = {}
     for part in parts:
@@ -29,6 +30,8 @@ def evaluate(parts: list[str], models: Path | None, write: bool, every: int, peo
             print(f"false alarms: {report[part]}")
         elif part == "synthetic":
             report[part] = synthetic(pipeline, people)
+        elif part == "teacher":
+            report[part] = teacher(people)
         else:
             report[part] = faces(targets(), part, pipeline)
     if write:
