@@ -218,31 +218,8 @@ impl Setup {
         }
     }
 
-    /// Where the ray from `origin` along gaze angles (camera space; signs as for the head, see the module) meets the
-    /// screen. `None` where it runs away from the screen or along it.
-    pub fn gaze_point(&self, origin: CameraPoint, yaw_rad: f64, pitch_rad: f64) -> Option<ScreenPoint> {
-        let direction = gaze_direction(yaw_rad, pitch_rad);
-        let start = self.screen_mm_from_camera(origin);
-        let end = self.screen_mm_from_camera(CameraPoint {
-            x_mm: origin.x_mm + direction[0],
-            y_mm: origin.y_mm + direction[1],
-            z_mm: origin.z_mm + direction[2],
-        });
-        let approach = start[2] - end[2];
-        // A ray within half a degree of the screen's plane meets it metres away, if at all.
-        if approach < 0.01 || start[2] <= 0.0 {
-            return None;
-        }
-        let steps = start[2] / approach;
-        let at = |axis: usize| start[axis] + steps * (end[axis] - start[axis]);
-        Some(ScreenPoint {
-            x: at(0) / self.screen.width_mm,
-            y: at(1) / self.screen.height_mm,
-        })
-    }
-
-    /// The gaze angles (yaw, pitch; radians) of an eye at `origin` that looks at `point`: the inverse of
-    /// [`Setup::gaze_point`].
+    /// The gaze angles (yaw, pitch; radians; camera space, signs as for the head, see the module) of an eye at `origin` that
+    /// looks at `point`.
     pub fn gaze_angles(&self, origin: CameraPoint, point: ScreenPoint) -> (f64, f64) {
         let target = self.camera_from_screen_mm([point.x * self.screen.width_mm, point.y * self.screen.height_mm, 0.0]);
         let [dx, dy, dz] = [
@@ -382,15 +359,18 @@ mod tests {
         assert!(eye.y_mm < -100.0, "above the axis is up in the picture: {eye:?}");
     }
 
-    #[test]
-    fn rays_away_from_the_screen_meet_it_nowhere() {
-        let eye = CameraPoint {
-            x_mm: 0.0,
-            y_mm: 0.0,
-            z_mm: 600.0,
-        };
-        assert_eq!(Setup::default().gaze_point(eye, std::f64::consts::PI, 0.0), None);
-        assert_eq!(Setup::default().gaze_point(eye, 0.0, std::f64::consts::FRAC_PI_2), None);
+    /// Where the ray from `eye` along gaze angles meets the screen.
+    fn gaze_point(setup: &Setup, eye: CameraPoint, (yaw_rad, pitch_rad): (f64, f64)) -> ScreenPoint {
+        let [dx, dy, dz] = gaze_direction(yaw_rad, pitch_rad);
+        let start = setup.screen_mm_from_camera(eye);
+        let end = setup.screen_mm_from_camera(CameraPoint {
+            x_mm: eye.x_mm + dx,
+            y_mm: eye.y_mm + dy,
+            z_mm: eye.z_mm + dz,
+        });
+        let steps = start[2] / (start[2] - end[2]);
+        let at = |axis: usize| start[axis] + steps * (end[axis] - start[axis]);
+        ScreenPoint::new(at(0) / setup.screen.width_mm, at(1) / setup.screen.height_mm)
     }
 
     proptest! {
@@ -401,8 +381,7 @@ mod tests {
         ) {
             let setup = Setup { camera_tilt_deg: tilt, ..Setup::default() };
             let eye = setup.camera_from_screen_mm([265.0 + ex, ey, ez]);
-            let (yaw, pitch) = setup.gaze_angles(eye, ScreenPoint::new(x, y));
-            let back = setup.gaze_point(eye, yaw, pitch).expect("the eye is in front of the screen");
+            let back = gaze_point(&setup, eye, setup.gaze_angles(eye, ScreenPoint::new(x, y)));
             prop_assert!((back.x - x).abs() < 1e-6 && (back.y - y).abs() < 1e-6);
         }
 

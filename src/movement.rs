@@ -103,7 +103,6 @@ pub struct Detector {
     before_last: Option<Vector>,
     line: Line,
     events: VecDeque<Event>,
-    events_lost: u64,
 }
 
 impl Default for Detector {
@@ -117,7 +116,6 @@ impl Default for Detector {
             before_last: None,
             line: Line::default(),
             events: VecDeque::with_capacity(EVENTS),
-            events_lost: 0,
         }
     }
 }
@@ -189,29 +187,9 @@ impl Detector {
         self.state
     }
 
-    /// When the present movement began.
-    pub fn onset(&self) -> Timestamp {
-        self.onset
-    }
-
-    /// Where the present movement began.
-    pub fn origin(&self) -> Vector {
-        self.from
-    }
-
-    /// Velocity of the line through the samples since the last saccade, in deg/s.
-    pub fn slope(&self, noise_sd_deg: f64) -> Vector {
-        self.line.slope(noise_sd_deg).0
-    }
-
     /// Takes the oldest event that has not been fetched.
     pub fn pop_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    /// Events that were dropped because nobody fetched them.
-    pub fn events_lost(&self) -> u64 {
-        self.events_lost
     }
 
     fn change(&mut self, next: Movement, ended: Timestamp, began: Timestamp, at: Vector) {
@@ -252,7 +230,6 @@ impl Detector {
     fn push_event(&mut self, event: Event) {
         if self.events.len() == EVENTS {
             self.events.pop_front();
-            self.events_lost += 1;
         }
         self.events.push_back(event);
     }

@@ -29,8 +29,6 @@ pub struct EyeState {
     pub lower_lid: PointPx,
     /// 0 closed, 1 wide open.
     pub openness: f32,
-    /// Expected error of the pupil on each axis (one standard deviation), in pixels of the picture.
-    pub pupil_sigma_px: f32,
     /// That the eye is visible and the pupil's error is under a tenth of the eye's width, 0..1.
     pub confidence: f32,
 }
@@ -39,11 +37,6 @@ impl EyeState {
     /// The middle between the corners, in pixels of the picture.
     pub fn middle(&self) -> PointPx {
         self.inner_corner.midpoint(self.outer_corner)
-    }
-
-    /// Distance between the corners, in pixels of the picture.
-    pub fn width_px(&self) -> f32 {
-        self.inner_corner.distance(self.outer_corner)
     }
 
     /// Below this openness the lids hide so much of the pupil that its place is a guess: the net was trained without asking
@@ -81,7 +74,8 @@ pub const PATCH_HEIGHT: usize = 32;
 /// Distance from the middle of the patch to either corner of the eye.
 const HALF_EYE_PX: f32 = 15.0;
 const MIDDLE: PointPx = PointPx::new(0.5 * (PATCH_WIDTH as f32 - 1.0), 0.5 * (PATCH_HEIGHT as f32 - 1.0));
-/// Five points, then openness logit, logarithm of the pupil's sigma in patch pixels, and confidence logit.
+/// Five points, then openness logit, logarithm of the pupil's sigma in patch pixels (which training alone asks for), and
+/// confidence logit.
 const OUTPUTS: usize = 13;
 
 /// EyesNet, and the patches it keeps steady on the eyes.
@@ -186,7 +180,6 @@ impl EyesNet {
             upper_lid: point(3),
             lower_lid: point(4),
             openness: probability(answer[10]),
-            pupil_sigma_px: answer[11].clamp(-6.0, 4.0).exp() * picture_from_patch.scale(),
             confidence: probability(answer[12]),
         })
     }

@@ -104,12 +104,6 @@ impl Head {
         [yaw, pitch, roll]
     }
 
-    /// The picture of a point of the head, given in the model's mm.
-    pub fn project(&self, point_mm: [f64; 3]) -> PointPx {
-        let turned = self.rotation * Vector3::from(point_mm) * self.px_per_mm;
-        PointPx::new(self.origin_px.x + turned.x as f32, self.origin_px.y + turned.y as f32)
-    }
-
     /// Where the head's origin is in the camera's space, where the camera's field of view is known.
     pub fn position(&self, setup: &Setup, picture_px: (u32, u32)) -> Option<CameraPoint> {
         let focal_px = setup.focal_px(picture_px.0)?;
@@ -139,10 +133,16 @@ mod tests {
     use super::*;
     use crate::face::points::COUNT;
 
+    /// The picture of a point of the head, given in the model's mm.
+    fn project(head: &Head, point_mm: [f64; 3]) -> PointPx {
+        let turned = head.rotation * Vector3::from(point_mm) * head.px_per_mm;
+        PointPx::new(head.origin_px.x + turned.x as f32, head.origin_px.y + turned.y as f32)
+    }
+
     fn pictured(head: &Head) -> Landmarks {
-        let mut points = [head.project([0.0, 40.0, 0.0]); COUNT];
+        let mut points = [project(head, [0.0, 40.0, 0.0]); COUNT];
         for (landmark, position) in MODEL {
-            points[landmark as usize] = head.project(position);
+            points[landmark as usize] = project(head, position);
         }
         Landmarks(points)
     }
@@ -172,10 +172,10 @@ mod tests {
     #[test]
     fn angles_have_the_signs_of_the_module() {
         let nose_right = head(0.3, 0.0, 0.0);
-        assert!(nose_right.project([0.0, 36.0, -33.0]).x > nose_right.origin_px.x + 5.0);
+        assert!(project(&nose_right, [0.0, 36.0, -33.0]).x > nose_right.origin_px.x + 5.0);
         assert!((nose_right.angles_rad()[0] - 0.3).abs() < 1e-9);
         let up = head(0.0, 0.3, 0.0);
-        assert!(up.project([0.0, 0.0, -33.0]).y < up.origin_px.y - 5.0);
+        assert!(project(&up, [0.0, 0.0, -33.0]).y < up.origin_px.y - 5.0);
         assert!((up.angles_rad()[1] - 0.3).abs() < 1e-9);
         assert!((head(0.0, 0.0, 0.3).angles_rad()[2] - 0.3).abs() < 1e-9);
     }

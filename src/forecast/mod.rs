@@ -207,19 +207,9 @@ impl Forecaster {
         })
     }
 
-    /// The newest estimate.
-    pub fn estimate(&self) -> Option<Estimate> {
-        self.estimate
-    }
-
     /// Takes the oldest event that has not been fetched: a movement began or ended.
     pub fn pop_event(&mut self) -> Option<Event> {
         self.detector.pop_event()
-    }
-
-    /// Events dropped because nobody fetched them.
-    pub fn events_lost(&self) -> u64 {
-        self.detector.events_lost()
     }
 
     fn seen(&mut self, t: Timestamp, sample: Vector) -> Estimate {

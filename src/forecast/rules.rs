@@ -116,7 +116,8 @@ impl Rule {
         (moved.unwrap_or(filtered), radius, moved.is_none())
     }
 
-    /// A radius that holds 95 % of truths, of an estimate that is `age_s` old.
+    /// A radius that holds 95 % of truths, of an estimate that is `age_s` old. All rules share it, those with a covariance of
+    /// their own too: that one knows of noise and pursuit, and most of the error ahead is the chance of a saccade.
     pub(super) fn radius(&self, age_s: f64, noise_sd_deg: f64) -> f64 {
         // Noise is Rayleigh distributed in the plane (95 % within 2.45 SD); the rest is the chance of a saccade.
         (2.45 * noise_sd_deg).hypot(SPREAD_DEG_S * age_s)

@@ -18,12 +18,13 @@ fn backward_time_is_an_error_and_changes_nothing() {
         forecaster
             .observe(Timestamp::from_nanos(100 * MS), observed(1.0, 2.0), false)
             .expect("first");
-        let before = forecaster.estimate();
+        let target = Timestamp::from_nanos(120 * MS);
+        let before = forecaster.forecast(target);
         let error = forecaster
             .observe(Timestamp::from_nanos(90 * MS), observed(5.0, 2.0), false)
             .unwrap_err();
         assert_eq!((error.last_ns, error.now_ns), (100 * MS, 90 * MS));
-        assert_eq!(forecaster.estimate(), before);
+        assert_eq!(forecaster.forecast(target), before);
     }
 }
 
