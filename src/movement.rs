@@ -101,6 +101,8 @@ pub struct Detector {
     peak_velocity_deg_s: f64,
     last: Option<(Timestamp, Vector)>,
     before_last: Option<Vector>,
+    /// The newest moment that was told of, with or without a sample: what began or ended since, did so there.
+    last_moment: Timestamp,
     line: Line,
     events: VecDeque<Event>,
 }
@@ -114,6 +116,7 @@ impl Default for Detector {
             peak_velocity_deg_s: 0.0,
             last: None,
             before_last: None,
+            last_moment: Timestamp::default(),
             line: Line::default(),
             events: VecDeque::with_capacity(EVENTS),
         }
@@ -123,6 +126,7 @@ impl Default for Detector {
 impl Detector {
     /// Takes a sample and what it did to the gated mean; `noise_sd_deg` is the noise on each axis.
     pub fn seen(&mut self, t: Timestamp, sample: Vector, step: &Step, noise_sd_deg: f64) -> Movement {
+        let last_moment = std::mem::replace(&mut self.last_moment, t);
         let Some((last_t, last)) = self.last.replace((t, sample)) else {
             self.before_last = None;
             self.line = Line::default();
@@ -141,7 +145,7 @@ impl Detector {
             self.line = Line::default();
             self.line.push(0.0, sample);
             if self.state != Movement::Saccade {
-                self.change(Movement::Saccade, last_t, last_t, left);
+                self.change(Movement::Saccade, last_moment, last_moment, left);
             }
             self.peak_velocity_deg_s = self.peak_velocity_deg_s.max(speed);
             return self.state;
@@ -164,12 +168,13 @@ impl Detector {
             self.line.span_s >= PURSUIT_S && slope.norm() > ease * PURSUIT_DEG_S.max(PURSUIT_SLOPE_SD * error);
         let next = if pursues { Movement::Pursuit } else { Movement::Fixation };
         // The sample that shows the eye at rest again is the first one after the movement.
-        self.change(next, last_t, t, step.mean);
+        self.change(next, last_moment, t, step.mean);
         self.state
     }
 
     /// Takes a moment without a sample. `blink`: the eye was seen closed, or nothing is known about why there is none.
     pub fn missing(&mut self, t: Timestamp, blink: bool, gap_s: f64) -> Movement {
+        self.last_moment = t;
         let next = if blink && gap_s <= LONGEST_BLINK_S && self.last.is_some() {
             Movement::Blink
         } else {
@@ -181,6 +186,12 @@ impl Detector {
             self.last = None;
         }
         self.state
+    }
+
+    /// Nothing is known of the eye since the last moment, so that the movement ends there.
+    pub fn lose(&mut self) {
+        let at = self.last.take().map_or(Vector::zeros(), |(_, at)| at);
+        self.change(Movement::Lost, self.last_moment, self.last_moment, at);
     }
 
     pub fn movement(&self) -> Movement {
@@ -346,6 +357,31 @@ mod tests {
         );
         let pursuit = movements[75..].iter().filter(|&&m| m == Movement::Pursuit).count();
         assert!(pursuit > 40, "{movements:?}");
+    }
+
+    #[test]
+    fn a_blink_lasts_until_the_eye_is_seen_again_wherever_it_looks_then() {
+        for moved_deg in [0.0, 10.0] {
+            let at = |t: f64| {
+                let closed = (1.0..1.15).contains(&t);
+                (!closed).then(|| Vector::new(if t < 1.0 { 0.0 } else { moved_deg }, 0.0))
+            };
+            let (_, events) = watch(at, 2.0);
+            let ended: Vec<_> = events.iter().filter(|event| event.phase == Phase::Ended).collect();
+            let blink = ended.iter().find(|event| event.movement == Movement::Blink);
+            let blink = blink.expect("the eye was closed");
+            let lasted_s = blink.offset.seconds_since(blink.onset);
+            assert!((0.12..=0.15).contains(&lasted_s), "{lasted_s} s, {events:?}");
+            let saccade = ended.iter().find(|event| event.movement == Movement::Saccade);
+            assert_eq!(saccade.is_some(), moved_deg > 0.0, "{events:?}");
+            if let Some(saccade) = saccade {
+                assert!(saccade.onset >= blink.offset, "{events:?}");
+            }
+            assert!(
+                ended.windows(2).all(|pair| pair[0].offset <= pair[1].onset),
+                "{events:?}"
+            );
+        }
     }
 
     #[test]

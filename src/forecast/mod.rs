@@ -121,7 +121,8 @@ impl Forecaster {
         }
     }
 
-    /// Forgets everything but the method: for a new person, calibration or clock.
+    /// Forgets everything but the method: for a new person, calibration or clock. Movements that were told to have begun are
+    /// still told to have ended.
     pub fn reset(&mut self) {
         self.clear_position();
         if let Some(learned) = &mut self.learned {
@@ -129,7 +130,6 @@ impl Forecaster {
         }
         self.gate = GatedMean::default();
         self.step = None;
-        self.detector = Detector::default();
         self.now = None;
         self.last_seen = None;
         self.estimate = None;
@@ -139,6 +139,7 @@ impl Forecaster {
     fn clear_position(&mut self) {
         self.gate.reset();
         self.rule.reset();
+        self.detector.lose();
         if let Some(learned) = &mut self.learned {
             learned.clear_position();
         }
@@ -247,12 +248,19 @@ impl Forecaster {
     }
 
     fn missing(&mut self, t: Timestamp, blink: bool) -> Estimate {
-        let gap_s = self.last_seen.map_or(f64::INFINITY, |last| t.seconds_since(last));
-        let movement = self.detector.missing(t, blink, gap_s);
+        self.detector.missing(t, blink, self.unseen_s(t));
+        self.unseen(t)
+    }
+
+    fn unseen_s(&self, t: Timestamp) -> f64 {
+        self.last_seen.map_or(f64::INFINITY, |last| t.seconds_since(last))
+    }
+
+    fn unseen(&self, t: Timestamp) -> Estimate {
         Estimate {
             t,
-            at: (gap_s <= COAST_S).then(|| angle(self.filtered)),
-            movement,
+            at: (self.unseen_s(t) <= COAST_S).then(|| angle(self.filtered)),
+            movement: self.detector.movement(),
             coasting: true,
             noise_sd_deg: self.gate.noise_sd_deg(),
         }

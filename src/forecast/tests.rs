@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::movement::Phase;
 
 fn observed(x_deg: f64, y_deg: f64) -> Option<Observation> {
     Some(Observation {
@@ -85,6 +86,41 @@ fn after_a_pause_of_ten_minutes_it_starts_afresh() {
             "{method:?} {forecast:?}"
         );
     }
+}
+
+fn events(forecaster: &mut Forecaster) -> Vec<(Movement, Phase, u64)> {
+    let told = std::iter::from_fn(|| forecaster.pop_event());
+    told.map(|event| {
+        let moment = match event.phase {
+            Phase::Began => event.onset,
+            Phase::Ended => event.offset,
+        };
+        (event.movement, event.phase, moment.as_nanos() / MS)
+    })
+    .collect()
+}
+
+#[test]
+fn a_movement_ends_where_the_eye_was_last_seen_before_a_pause_or_a_reset() {
+    let (began, ended) = (Phase::Began, Phase::Ended);
+    let mut forecaster = Forecaster::new(Method::Gated);
+    let see = |forecaster: &mut Forecaster, ms: u64| {
+        let t = Timestamp::from_nanos(ms * MS);
+        forecaster.observe(t, observed(3.0, 1.0), false).expect("in order");
+    };
+    (0..20).for_each(|i| see(&mut forecaster, i * 16));
+    see(&mut forecaster, 600_000);
+    let pause = [
+        (Movement::Fixation, began, 0),
+        (Movement::Fixation, ended, 19 * 16),
+        (Movement::Fixation, began, 600_000),
+    ];
+    assert_eq!(events(&mut forecaster), pause);
+    see(&mut forecaster, 600_016);
+    forecaster.reset();
+    see(&mut forecaster, 50);
+    let anew = [(Movement::Fixation, ended, 600_016), (Movement::Fixation, began, 50)];
+    assert_eq!(events(&mut forecaster), anew);
 }
 
 /// One step of a stream: milliseconds since the one before, and what is there.
