@@ -8,7 +8,7 @@ use crate::calibration::{Mapping, Prediction};
 use crate::clock::Timestamp;
 use crate::eyes::Eyes;
 use crate::face::{Face, FaceError};
-use crate::forecast::{Forecaster, Method, Observation};
+use crate::forecast::{Estimate, Forecaster, Method, Observation};
 use crate::frame::Frame;
 use crate::geometry::{ScreenPoint, Setup, VisualAngle};
 use crate::movement::{Event, Movement};
@@ -117,14 +117,24 @@ impl Pipeline {
                 confidence: f64::from(sighting.confidence),
             }
         });
-        Ok(self.observe(frame.captured, observation, absence))
+        let blink = absence == Some(Absence::EyesClosed);
+        let estimate = match self.forecaster.observe(frame.captured, observation, blink) {
+            Ok(estimate) => Some(estimate),
+            Err(_) => {
+                self.tracking.reset();
+                self.forecaster.reset();
+                self.forecaster.observe(frame.captured, observation, blink).ok()
+            }
+        };
+        Ok(self.gaze_estimate(frame.captured, estimate, absence))
     }
 
-    /// Moves time on while no frames come.
+    /// Moves time on while no frames come. The next frame may have been captured before `now`: it takes a while to arrive.
     pub fn tick(&mut self, now: Timestamp) -> GazeEstimate {
         self.last.seen = None;
         self.last.sighting = None;
-        self.observe(now, None, Some(Absence::NoFace))
+        let estimate = self.forecaster.coast(now);
+        self.gaze_estimate(now, Some(estimate), Some(Absence::NoFace))
     }
 
     /// Where the gaze will be at `target`; `None` while nothing is known.
@@ -208,16 +218,7 @@ impl Pipeline {
         self.forecaster.pop_event()
     }
 
-    fn observe(&mut self, time: Timestamp, observation: Option<Observation>, absence: Option<Absence>) -> GazeEstimate {
-        let blink = absence == Some(Absence::EyesClosed);
-        let estimate = match self.forecaster.observe(time, observation, blink) {
-            Ok(estimate) => Some(estimate),
-            Err(_) => {
-                self.tracking.reset();
-                self.forecaster.reset();
-                self.forecaster.observe(time, observation, blink).ok()
-            }
-        };
+    fn gaze_estimate(&self, time: Timestamp, estimate: Option<Estimate>, absence: Option<Absence>) -> GazeEstimate {
         let distance_mm = self.distance_mm();
         let gaze = estimate
             .and_then(|estimate| estimate.at)
@@ -259,5 +260,66 @@ impl Pipeline {
         self.last.prediction.map_or(0.0, |prediction| {
             prediction.error_radius_mm / self.setup.screen.width_mm
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::capture::decode;
+    use crate::clock::TimestampSource;
+    use crate::frame::{BufferPool, FrameId};
+    use crate::movement::Phase;
+    use crate::synthetic::{Parameters, SyntheticCamera, SyntheticUser};
+
+    fn frames(parameters: &str) -> (Setup, Vec<Frame>) {
+        let parameters: Parameters = parameters.parse().expect("parameters");
+        let user = Arc::new(SyntheticUser::new(parameters, Timestamp::from_nanos(0)));
+        let mut camera = SyntheticCamera::new(Arc::clone(&user));
+        let buffers = BufferPool::default();
+        let frames = (0..8).map(|index| {
+            let exposed = camera.expose(index).expect("a picture");
+            Frame {
+                id: FrameId(index),
+                captured: exposed.captured,
+                timestamp_source: TimestampSource::Synthetic,
+                image: decode::jpeg(exposed.jpeg, &buffers).expect("a picture"),
+            }
+        });
+        (user.setup(), frames.collect())
+    }
+
+    /// Ticks tell the time of now, and frames that arrive after them were captured before: 250 ms after the one before and
+    /// 100 ms ago, as those of a camera in a dark room.
+    #[test]
+    fn a_frame_older_than_a_tick_is_no_jump_back_and_one_older_than_a_frame_is() {
+        let (setup, frames) = frames("seed=5,fps=4,blink_rate=0");
+        let new = || Pipeline::new(&Weights::BuiltIn, setup, false, Method::default(), Mapping::default());
+        let (mut ticked, mut left_alone) = (new().expect("nets"), new().expect("nets"));
+        for frame in &frames {
+            let target = frame.captured.offset_by_seconds(0.05);
+            let [one, other] = [&mut ticked, &mut left_alone].map(|pipeline| {
+                let estimate = pipeline.step(frame).expect("nets");
+                assert!(
+                    estimate.gaze.is_some() && estimate.captured == frame.captured,
+                    "{estimate:?}"
+                );
+                let forecast = pipeline.forecast(target).expect("a gaze");
+                (estimate.gaze, forecast.point, forecast.error_radius)
+            });
+            assert_eq!(one, other);
+            assert_eq!(ticked.tick(frame.captured.offset_by_seconds(0.3)).gaze, None);
+        }
+        let back = left_alone.step(&frames[0]).expect("nets");
+        assert!(back.gaze.is_some() && back.captured == frames[0].captured, "{back:?}");
+        for mut pipeline in [ticked, left_alone] {
+            let told: Vec<Event> = std::iter::from_fn(|| pipeline.pop_event()).collect();
+            for pair in told.chunks_exact(2) {
+                assert_eq!((pair[0].phase, pair[1].phase), (Phase::Began, Phase::Ended), "{told:?}");
+                assert_eq!(pair[0].movement, pair[1].movement, "{told:?}");
+            }
+        }
     }
 }

@@ -178,6 +178,15 @@ impl Forecaster {
         Ok(estimate)
     }
 
+    /// Lets time pass while nothing is observed. What is observed next may be of an earlier moment: it is known only a while
+    /// after it happened.
+    pub fn coast(&mut self, t: Timestamp) -> Estimate {
+        self.detector.lose();
+        let estimate = self.unseen(self.now.map_or(t, |now| t.max(now)));
+        self.estimate = Some(estimate);
+        estimate
+    }
+
     /// Where the eye will be at `target`; `None` while there is no estimate. Targets before the newest observation are
     /// answered with the estimate itself, those later than [`MAX_HORIZON_S`] as if they were that far ahead.
     pub fn forecast(&self, target: Timestamp) -> Option<Forecast> {

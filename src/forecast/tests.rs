@@ -123,6 +123,44 @@ fn a_movement_ends_where_the_eye_was_last_seen_before_a_pause_or_a_reset() {
     assert_eq!(events(&mut forecaster), anew);
 }
 
+/// A slow camera's frames come 250 ms apart and 100 ms late; 200 ms after each of them somebody asks what is known.
+#[test]
+fn being_asked_between_frames_that_come_late_changes_nothing() {
+    for method in Method::ALL {
+        let (mut asked, mut left_alone) = (Forecaster::new(method), Forecaster::new(method));
+        for i in 0..40_u64 {
+            let t = Timestamp::from_nanos(i * 250 * MS);
+            let sample = observed((i as f64 * 2.4).sin(), (i as f64 * 1.7).cos());
+            let [one, other] = [&mut asked, &mut left_alone].map(|forecaster| {
+                let estimate = forecaster.observe(t, sample, false).expect("frames come in order");
+                let estimate = Estimate {
+                    movement: Movement::Lost,
+                    ..estimate
+                };
+                (
+                    estimate,
+                    forecaster
+                        .forecast(t.offset_by_seconds(0.05))
+                        .map(|forecast| forecast.at),
+                )
+            });
+            assert_eq!(one.0, other.0, "{method:?}");
+            let late = Timestamp::from_nanos((i * 250 + 300) * MS);
+            assert_eq!(asked.coast(late).at, None, "{method:?}: unseen for 300 ms");
+            assert_eq!(asked.forecast(late), None, "{method:?}");
+        }
+        let told = events(&mut asked);
+        for pair in told.chunks(2) {
+            assert_eq!(pair[0].1, Phase::Began, "{told:?}");
+            assert!(
+                pair.get(1)
+                    .is_none_or(|(_, phase, at)| *phase == Phase::Ended && *at == pair[0].2)
+            );
+        }
+        assert!(told.windows(2).all(|pair| pair[0].2 <= pair[1].2), "{told:?}");
+    }
+}
+
 /// One step of a stream: milliseconds since the one before, and what is there.
 fn stream() -> impl Strategy<Value = Vec<(u64, Option<(f64, f64)>)>> {
     let value = prop_oneof![
