@@ -2,7 +2,7 @@
 //! The daemon's conversation and recordings go through it alike.
 
 use super::features::{HEAD_PITCH, HEAD_YAW};
-use super::profile::Profile;
+use super::profile::{Profile, points_of};
 use super::quality::{Answers, Quality};
 use super::{Features, Fit, FitError, Mapping, Sample};
 use crate::eyes::EyeState;
@@ -206,11 +206,10 @@ impl Gathering {
 
     /// The points of samples that were gathered before, as in a profile.
     pub fn of_samples(samples: &[Sample]) -> Self {
-        let runs = samples.chunk_by(|a, b| a.target == b.target);
-        let targets = runs.filter_map(|run| {
+        let targets = points_of(samples).filter_map(|point| {
             Some(Target {
-                at: run.first()?.target,
-                frames: run.iter().map(|sample| sample.features).collect(),
+                at: point.first()?.target,
+                frames: point.iter().map(|sample| sample.features).collect(),
             })
         });
         Self {
@@ -302,18 +301,19 @@ impl Gathering {
     /// What is to be kept of the last fit; `None` before [`Gathering::fit`]. `date` is for people only (RFC 3339).
     pub fn profile(&self, name: &str, weights: &str, date: String, screen: Screen) -> Option<Profile> {
         let quality = self.fitted.as_ref()?.quality;
+        let samples = self.samples();
         Some(Profile {
             format: Profile::FORMAT,
             name: name.to_owned(),
             weights: weights.to_owned(),
             date,
-            points: self.points() as u32,
+            points: points_of(&samples).count() as u32,
             accuracy_deg: quality.error_deg,
             precision_deg: quality.precision_deg,
             screen,
             camera: String::new(),
             monitor: String::new(),
-            samples: self.samples(),
+            samples,
         })
     }
 
@@ -339,6 +339,7 @@ fn answers(points: Vec<LeftOut>) -> Vec<Answers> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibration::profile::Profiles;
     use crate::calibration::quality::measure;
 
     /// Somebody whose eyes turn a fifth more than geometry thinks, looking at a point.
@@ -457,6 +458,24 @@ mod tests {
             off(&fitted.mapping),
             off(&usual.mapping)
         );
+    }
+
+    #[test]
+    fn a_point_that_was_shown_twice_in_a_row_makes_a_profile_that_can_be_read() {
+        let setup = Setup::default();
+        let mut gathering = Gathering::default();
+        for (x, y) in [(0.1, 0.1), (0.9, 0.1), (0.5, 0.5), (0.5, 0.5), (0.1, 0.9), (0.9, 0.9)] {
+            let frames = (0..10).map(|n| look(x, y, noise(n))).collect();
+            gathering.add(ScreenPoint::new(x, y), frames).expect("room");
+        }
+        gathering.fit(&setup).expect("five points");
+        let made = gathering.profile("desk", "abc", "2026-01-01T00:00:00Z".into(), setup.screen);
+        let made = made.expect("it is fitted");
+        assert_eq!((made.points, made.samples.len()), (5, 60));
+        let folder = tempfile::tempdir().expect("a folder");
+        let profiles = Profiles::in_folder(folder.path());
+        profiles.save(&made).expect("saves");
+        assert_eq!(profiles.load("desk", "abc").expect("loads"), made);
     }
 
     #[test]

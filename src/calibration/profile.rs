@@ -182,6 +182,11 @@ fn is_name(name: &str) -> bool {
     name.chars().next().is_some_and(char::is_alphanumeric) && name.chars().count() <= 64 && name.chars().all(allowed)
 }
 
+/// The samples of each point. A point that was shown twice in a row counts once: in a file nothing tells both looks apart.
+pub(super) fn points_of(samples: &[Sample]) -> impl Iterator<Item = &[Sample]> {
+    samples.chunk_by(|a, b| a.target == b.target)
+}
+
 fn parse(text: &str, path: &Path) -> Result<Profile, ProfileError> {
     #[derive(Deserialize)]
     struct Header {
@@ -201,7 +206,7 @@ fn parse(text: &str, path: &Path) -> Result<Profile, ProfileError> {
     }
     let profile: Profile = toml::from_str(text).map_err(damaged)?;
     // A file that was cut between two samples is still TOML.
-    let found = profile.samples.chunk_by(|a, b| a.target == b.target).count();
+    let found = points_of(&profile.samples).count();
     if found != profile.points as usize {
         return Err(ProfileError::Damaged {
             path: path.to_owned(),
