@@ -1,17 +1,21 @@
 //! From a gaze record to where a renderer must be sharp: one centre and two radii.
 //!
-//! The eye's smallest resolvable angle grows with the angle from the line of sight: `w(e) = w0 + m e`, with w0 = 1/48 degree
-//! and m = 0.022 (the conservative slope of Guenter, Finch, Drucker, Tan and Snyder, "Foveated 3D graphics", ACM TOG 31(6),
-//! 2012, whose users saw no difference to the full picture with it). Where w(e) reaches twice the angle of a pixel, every
-//! second pixel is enough; where it reaches four times, every fourth. The radius in which the gaze really is comes on top.
+//! The finest grating that the eye resolves gets coarser with the angle from the line of sight: `w(e) = w0 + m e` degrees a
+//! cycle, with w0 = 1/48 degree and m = 0.022 (the conservative slope of Guenter, Finch, Drucker, Tan and Snyder, "Foveated 3D
+//! graphics", ACM TOG 31(6), 2012, whose users saw no difference to the full picture with it). A cycle takes two pixels, one
+//! bright and one dark: drawing every second pixel is enough where w(e) reaches four pixels, every fourth where it reaches
+//! eight (there `e_i = (s_(i+1) w* - w0) / m`, with w* two pixels and s the step from pixel to pixel). The radius in which the
+//! gaze really is comes on top.
 
 use crate::bus::record::Record;
 use crate::geometry::{PointPx, Screen};
 
-/// Smallest resolvable angle at the line of sight, in degrees: 48 cycles, 20/20 vision or better.
-const FINEST_DEG: f64 = 1.0 / 48.0;
-/// Growth of the smallest resolvable angle for each degree away from it.
+/// The finest resolvable cycle at the line of sight, in degrees: 48 cycles a degree, 20/12.5 vision.
+const FINEST_CYCLE_DEG: f64 = 1.0 / 48.0;
+/// Growth of the finest resolvable cycle, in degrees, for each degree away from it.
 const SLOPE: f64 = 0.022;
+/// Pixels that the finest cycle of a picture takes.
+const PIXELS_PER_CYCLE: f64 = 2.0;
 /// Where the distance of the eyes is not known: an arm's length.
 const USUAL_DISTANCE_MM: f64 = 600.0;
 
@@ -47,8 +51,10 @@ impl Foveation {
         let distance_mm = record.distance_mm.filter(|mm| *mm > 0.0).unwrap_or(USUAL_DISTANCE_MM);
         let pixels_per_degree = screen.widths_per_degree(distance_mm) * width_px;
         let uncertain_px = error_radius * width_px;
-        let radius_px =
-            |pixels: f64| (uncertain_px + eccentricity_deg(pixels / pixels_per_degree) * pixels_per_degree) as f32;
+        let radius_px = |step: f64| {
+            let cycle_deg = step * PIXELS_PER_CYCLE / pixels_per_degree;
+            (uncertain_px + eccentricity_deg(cycle_deg) * pixels_per_degree) as f32
+        };
         Self {
             centre: PointPx::new((x * width_px) as f32, (y * f64::from(screen.height_px)) as f32),
             inner_radius_px: radius_px(2.0),
@@ -69,10 +75,10 @@ impl Foveation {
     }
 }
 
-/// How far from the line of sight an angle is the smallest that can be resolved, in degrees; 0 where it can be resolved
-/// nowhere but there.
-fn eccentricity_deg(angle_deg: f64) -> f64 {
-    ((angle_deg - FINEST_DEG) / SLOPE).max(0.0)
+/// How far from the line of sight a cycle is the finest that can be resolved, in degrees; 0 where it is too fine for that
+/// even there.
+fn eccentricity_deg(cycle_deg: f64) -> f64 {
+    ((cycle_deg - FINEST_CYCLE_DEG) / SLOPE).max(0.0)
 }
 
 #[cfg(test)]
@@ -94,14 +100,15 @@ mod tests {
     }
 
     #[test]
-    fn a_perfect_gaze_on_a_usual_monitor_needs_a_coin_of_sharpness() {
+    fn a_perfect_gaze_on_a_usual_monitor_needs_a_palm_of_sharpness() {
         let foveation = Foveation::of(&record(0.0), &Screen::default());
         assert_eq!(foveation.centre, PointPx::new(480.0, 810.0));
-        // A pixel of this monitor is 1/37.9 degree: (2/37.9 - 1/48) / 0.022 = 1.45 degrees, (4/37.9 - 1/48) / 0.022 = 3.85.
-        assert!((foveation.inner_radius_px - 55.0).abs() < 1.5, "{foveation:?}");
-        assert!((foveation.outer_radius_px - 146.0).abs() < 3.0, "{foveation:?}");
+        // A pixel of this monitor is 1/37.9 degree: (4/37.9 - 1/48) / 0.022 = 3.85 degrees, (8/37.9 - 1/48) / 0.022 = 8.65.
+        assert!((foveation.inner_radius_px - 3.85 * 37.9).abs() < 1.0, "{foveation:?}");
+        assert!((foveation.outer_radius_px - 8.65 * 37.9).abs() < 1.0, "{foveation:?}");
         assert_eq!(foveation.coarseness_at(foveation.centre), 1);
-        assert_eq!(foveation.coarseness_at(PointPx::new(580.0, 810.0)), 2);
+        assert_eq!(foveation.coarseness_at(PointPx::new(620.0, 810.0)), 1);
+        assert_eq!(foveation.coarseness_at(PointPx::new(680.0, 810.0)), 2);
         assert_eq!(foveation.coarseness_at(PointPx::new(0.0, 0.0)), 4);
     }
 
