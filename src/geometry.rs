@@ -105,6 +105,9 @@ impl Default for Screen {
     }
 }
 
+/// Angles are held within so many degrees of straight ahead, where a flat screen runs out to infinity.
+const MAX_ASIDE_DEG: f64 = 85.0;
+
 impl Screen {
     /// Normalised screen position to degrees of visual angle, seen from straight in front of the centre at `distance_mm`.
     pub fn visual_angle(&self, point: ScreenPoint, distance_mm: f64) -> VisualAngle {
@@ -114,10 +117,9 @@ impl Screen {
         }
     }
 
-    /// The inverse of [`Screen::visual_angle`]. Angles are held within 85 degrees of straight ahead, where a flat screen
-    /// runs out to infinity.
+    /// The inverse of [`Screen::visual_angle`].
     pub fn point_at(&self, angle: VisualAngle, distance_mm: f64) -> ScreenPoint {
-        let offset_mm = |deg: f64| deg.clamp(-85.0, 85.0).to_radians().tan() * distance_mm;
+        let offset_mm = |deg: f64| deg.clamp(-MAX_ASIDE_DEG, MAX_ASIDE_DEG).to_radians().tan() * distance_mm;
         ScreenPoint {
             x: 0.5 + offset_mm(angle.x_deg) / self.width_mm,
             y: 0.5 + offset_mm(angle.y_deg) / self.height_mm,
@@ -137,6 +139,13 @@ impl Screen {
     /// How many widths of the output one degree of visual angle covers at the screen's centre.
     pub fn widths_per_degree(&self, distance_mm: f64) -> f64 {
         1.0_f64.to_radians().tan() * distance_mm / self.width_mm
+    }
+
+    /// The same where the screen is seen at `angle`: more by 1 / cos² of it, the slope of the tangent. Of both axes the one
+    /// in which a degree covers more.
+    pub fn widths_per_degree_at(&self, angle: VisualAngle, distance_mm: f64) -> f64 {
+        let aside_deg = angle.x_deg.abs().max(angle.y_deg.abs()).min(MAX_ASIDE_DEG);
+        self.widths_per_degree(distance_mm) / aside_deg.to_radians().cos().powi(2)
     }
 }
 
@@ -371,6 +380,27 @@ mod tests {
         let steps = start[2] / (start[2] - end[2]);
         let at = |axis: usize| start[axis] + steps * (end[axis] - start[axis]);
         ScreenPoint::new(at(0) / setup.screen.width_mm, at(1) / setup.screen.height_mm)
+    }
+
+    #[test]
+    fn a_degree_covers_more_of_the_screen_the_further_aside_it_is() {
+        let screen = Screen::default();
+        for x_deg in [0.0, 15.0, 30.0, 60.0] {
+            let at = VisualAngle::new(x_deg, 0.0);
+            let [left, right] = [-0.5, 0.5].map(|deg| screen.point_at(VisualAngle::new(x_deg + deg, 0.0), 600.0).x);
+            let told = screen.widths_per_degree_at(at, 600.0);
+            assert!(
+                (told / (right - left) - 1.0).abs() < 2e-3,
+                "{told}, not {}",
+                right - left
+            );
+            assert_eq!(screen.widths_per_degree_at(VisualAngle::new(0.0, -x_deg), 600.0), told);
+        }
+        assert!(
+            screen
+                .widths_per_degree_at(VisualAngle::new(360.0, 0.0), 600.0)
+                .is_finite()
+        );
     }
 
     proptest! {

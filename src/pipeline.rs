@@ -141,7 +141,8 @@ impl Pipeline {
     pub fn forecast(&self, target: Timestamp) -> Option<GazeForecast> {
         let forecast = self.forecaster.forecast(target)?;
         let distance_mm = self.distance_mm();
-        let motion_radius = forecast.error_radius_deg * self.setup.screen.widths_per_degree(distance_mm);
+        let widths_per_degree = self.setup.screen.widths_per_degree_at(forecast.at, distance_mm);
+        let motion_radius = forecast.error_radius_deg * widths_per_degree;
         Some(GazeForecast {
             point: self.setup.screen.point_at(forecast.at, distance_mm),
             error_radius: motion_radius.hypot(self.mapping_radius()),
