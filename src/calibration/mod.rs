@@ -8,6 +8,7 @@ mod prior;
 mod process;
 pub mod profile;
 pub mod quality;
+mod region;
 
 use nalgebra::Vector2;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub use features::Features;
 use prior::Prior;
 pub use prior::basis;
 use process::{Doubt, Process, Scales};
+pub use region::Departure;
+use region::Region;
 
 use crate::geometry::{ScreenPoint, Setup};
 
@@ -87,6 +90,14 @@ impl Mapping {
         }
     }
 
+    /// How the head has left the region in which the person calibrated, where it has.
+    pub fn departure(&self, features: &Features) -> Option<Departure> {
+        match self {
+            Self::Average => None,
+            Self::Fitted(fit) => fit.region.departure(features),
+        }
+    }
+
     pub fn is_fitted(&self) -> bool {
         matches!(self, Self::Fitted(_))
     }
@@ -100,6 +111,8 @@ const RADIUS_95_PER_SD: f64 = 2.447_746_83;
 #[derive(Clone, Debug)]
 pub struct Fit {
     process: Process,
+    /// Of the head.
+    region: Region,
 }
 
 impl Fit {
@@ -152,7 +165,8 @@ impl Fit {
             .collect();
         let process =
             Process::fit(&features, &wanted, &points, Prior::built_in(), scales).ok_or(FitError::Degenerate)?;
-        Ok(Self { process })
+        let region = Region::of(&features);
+        Ok(Self { process, region })
     }
 
     /// Tangents of the gaze and the standard deviation of one axis.

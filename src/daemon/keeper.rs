@@ -91,6 +91,8 @@ pub struct Keeper {
     failures: u32,
     /// `None` until the opened camera's first picture has been looked at; then why there is no gaze, if there is none.
     sight: Option<Option<String>>,
+    /// What would make the gaze better that there is.
+    advice: Option<&'static str>,
 }
 
 impl Keeper {
@@ -115,6 +117,7 @@ impl Keeper {
             failure: None,
             failures: 0,
             sight: None,
+            advice: None,
         }
     }
 
@@ -173,6 +176,15 @@ impl Keeper {
             self.sight = Some(absence);
             self.failure = None;
         }
+    }
+
+    /// What the user could do for a better gaze, a sentence for people: told while the gaze is tracked.
+    pub fn advise(&mut self, advice: Option<&'static str>) {
+        self.advice = advice;
+    }
+
+    pub fn advice(&self) -> Option<&'static str> {
+        self.advice
     }
 
     /// The open camera does not answer: no picture comes, and it cannot be closed either until it does.
@@ -292,7 +304,7 @@ impl Keeper {
         }
         match &self.sight {
             None => (State::Starting, "Waiting for the camera's first picture.".into()),
-            Some(None) => (State::Tracking, "The gaze is tracked.".into()),
+            Some(None) => (State::Tracking, self.advice.unwrap_or("The gaze is tracked.").into()),
             Some(Some(absence)) => (State::Lost, absence.clone()),
         }
     }

@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use super::arrangement::{Desk, Place};
 use super::desktop::plugged_in;
-use super::view::View;
+use super::view::{Seat, View};
 use crate::calibration::drift::{BEFORE_CLICK, Click, Drift};
 use crate::calibration::gathering::{drift, gather};
 use crate::calibration::profile::{Profile, ProfileError, Profiles};
@@ -60,6 +60,7 @@ pub struct Live {
     learns_from_clicks: bool,
     recent: VecDeque<Glimpse>,
     view: View,
+    seat: Seat,
     last: Option<GazeEstimate>,
     last_captured: Option<Timestamp>,
     /// The nets failed on a frame: told once until they work again.
@@ -96,6 +97,7 @@ impl Live {
             learns_from_clicks,
             recent: VecDeque::new(),
             view: View::default(),
+            seat: Seat::default(),
             last: None,
             last_captured: None,
             failing: false,

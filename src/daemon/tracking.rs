@@ -22,6 +22,8 @@ pub trait Tracker {
     fn step(&mut self, frame: &Frame) -> Observation;
     /// What was found in the frame of the last step.
     fn describe(&self) -> FrameHeader;
+    /// What the user could do for a better gaze though there is one, a sentence for people.
+    fn advice(&self) -> Option<&'static str>;
     /// No frame came for a while; `None` where none ever did.
     fn coast(&mut self, now: Timestamp) -> Option<Observation>;
     fn forecast(&self, target: Timestamp) -> Option<Predicted>;
@@ -72,6 +74,10 @@ pub fn track(hub: &Hub, tracker: &Mutex<impl Tracker>, frames: &Latest<Captured>
                 hub.lock().tracking_since = None;
                 if let Some(sight) = reporter.news(&seen, hub.now()) {
                     hub.change(|shared, _| shared.keeper.saw(sight));
+                }
+                let advice = tracker.advice();
+                if hub.lock().keeper.advice() != advice {
+                    hub.change(|shared, _| shared.keeper.advise(advice));
                 }
                 hub.lock().stats.frame_rate.record(seen.captured);
                 show(hub, &*tracker, captured.frame);

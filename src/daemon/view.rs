@@ -1,5 +1,7 @@
 //! How well the camera sees the user: what would help, in words for people.
 
+use crate::calibration::Departure;
+use crate::clock::Timestamp;
 use crate::face::Face;
 use crate::face::points::Landmark;
 use crate::frame::GrayImage;
@@ -70,6 +72,46 @@ impl View {
             Some(distance) if distance < Self::NEAR_MM => "Sit further from the camera.",
             _ => "",
         }
+    }
+}
+
+/// Whether the user sits as when they calibrated: told once it has been so for a while, for a glance aside is over before
+/// anybody has read of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seat {
+    told: Option<Departure>,
+    /// Since when it has been otherwise than told.
+    otherwise: Option<Timestamp>,
+}
+
+impl Seat {
+    const AFTER_S: f64 = 2.0;
+
+    /// Takes what a frame showed.
+    pub fn push(&mut self, captured: Timestamp, departure: Option<Departure>) {
+        if departure == self.told {
+            self.otherwise = None;
+        } else if captured.seconds_since(*self.otherwise.get_or_insert(captured)) >= Self::AFTER_S {
+            *self = Self {
+                told: departure,
+                otherwise: None,
+            };
+        }
+    }
+
+    /// What is to be done, where the user sits elsewhere.
+    pub fn advice(&self) -> Option<&'static str> {
+        Some(match self.told? {
+            Departure::Left => "You sit further left than when you calibrated: move to the right, or calibrate again.",
+            Departure::Right => "You sit further right than when you calibrated: move to the left, or calibrate again.",
+            Departure::Up => "You sit higher than when you calibrated: sit lower, or calibrate again.",
+            Departure::Down => "You sit lower than when you calibrated: sit up, or calibrate again.",
+            Departure::Nearer => "You sit closer than when you calibrated: sit further back, or calibrate again.",
+            Departure::Further => "You sit further back than when you calibrated: sit closer, or calibrate again.",
+            Departure::Turned => {
+                "Your head is turned otherwise than when you calibrated: face the screen as then, or calibrate again."
+            }
+        })
     }
 }
 
@@ -155,6 +197,23 @@ mod tests {
             .map(|(x, y)| light(x, y))
             .collect();
         GrayImage::new(320, 240, pixels).expect("the right size")
+    }
+
+    #[test]
+    fn sitting_elsewhere_is_told_after_a_while_and_taken_back_after_another() {
+        let mut seat = Seat::default();
+        let mut advice = |ms: u64, departure| {
+            seat.push(Timestamp::from_nanos(ms * 1_000_000), departure);
+            seat.advice()
+        };
+        assert_eq!(advice(0, Some(Departure::Further)), None);
+        assert_eq!(advice(1_900, Some(Departure::Further)), None);
+        assert_eq!(advice(1_950, None), None, "it was only for a moment");
+        assert_eq!(advice(2_000, Some(Departure::Further)), None);
+        let told = advice(4_000, Some(Departure::Further)).expect("it has been so for two seconds");
+        assert!(told.contains("sit closer"), "{told}");
+        assert_eq!(advice(5_000, None), Some(told));
+        assert_eq!(advice(7_000, None), None);
     }
 
     #[test]

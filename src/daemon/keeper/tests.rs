@@ -106,6 +106,22 @@ fn a_camera_that_is_to_be_opened_in_another_way_is_closed_first() {
 }
 
 #[test]
+fn advice_is_told_while_there_is_a_gaze_that_it_makes_better() {
+    let mut keeper = Keeper::new(false);
+    keeper.set_wanted(true);
+    keeper.decide(at_ms(0));
+    keeper.opened(at_ms(1));
+    keeper.saw(None);
+    keeper.advise(Some("Sit closer."));
+    assert_eq!(keeper.state(), (State::Tracking, "Sit closer.".into()));
+    keeper.saw(Some("No face is in view.".into()));
+    assert_eq!(keeper.state(), (State::Lost, "No face is in view.".into()));
+    keeper.saw(None);
+    keeper.advise(None);
+    assert_eq!(keeper.state(), (State::Tracking, "The gaze is tracked.".into()));
+}
+
+#[test]
 fn a_sleeping_machine_has_no_camera_open() {
     let mut keeper = Keeper::new(false);
     keeper.set_wanted(true);

@@ -9,7 +9,7 @@ use crate::capture::SourceInfo;
 use crate::clock::Timestamp;
 use crate::daemon::reporting::{Moved, Observation, Predicted};
 use crate::daemon::tracking::Tracker;
-use crate::daemon::view::View;
+use crate::daemon::view::{Seat, View};
 use crate::eyes::EyeState;
 use crate::face::points::NAMES;
 use crate::frame::Frame;
@@ -54,6 +54,7 @@ impl Tracker for Live {
         self.refresh();
         self.pipeline.restart();
         self.recent.clear();
+        self.seat = Seat::default();
         self.last = None;
         self.last_captured = None;
         self.shown()
@@ -89,6 +90,10 @@ impl Tracker for Live {
             self.pipeline.face_and_eyes().map(|(face, _)| face),
             distance_mm,
         );
+        if let Some(sighting) = self.pipeline.sighting() {
+            let departure = self.pipeline.mapping().departure(&sighting.features);
+            self.seat.push(frame.captured, departure);
+        }
         self.last = Some(estimate);
         self.last_captured = Some(frame.captured);
         self.observation(&estimate, frame.captured, frame.captured)
@@ -132,6 +137,10 @@ impl Tracker for Live {
                 .map_or(0.0, |forecast| forecast.error_radius),
             ..FrameHeader::default()
         }
+    }
+
+    fn advice(&self) -> Option<&'static str> {
+        self.seat.advice()
     }
 
     fn coast(&mut self, now: Timestamp) -> Option<Observation> {
