@@ -138,8 +138,10 @@ struct Problem<'p> {
 impl Process {
     /// More frames than this are thinned out while the scales are chosen, which a part of them tells as well.
     const MOST_FOR_SCALES: usize = 160;
-    /// Frames whose held-out error is more than this many standard deviations count less and less (Huber, 1964).
-    const HUBER: f64 = 2.5;
+    /// Frames whose held-out error is more than this many standard deviations count less and less: with weight (k / r)², where
+    /// Huber's is k / r, so that the pull of a frame (its weight times its error r) falls again the further off it is. Such an
+    /// estimator is called redescending (Hampel, Ronchetti, Rousseeuw, Stahel, Robust Statistics, 1986, section 2.6).
+    const DOUBTED_SD: f64 = 2.5;
     const ROUNDS: usize = 2;
 
     /// Fits `wanted`, the difference in tangents between the true and the geometric gaze; `points` gives the calibration
@@ -371,7 +373,7 @@ impl<'p> Problem<'p> {
         for ((trust, x), y) in self.trust.iter_mut().zip(x).zip(y) {
             // The variance of an axis includes the doubt of the round before, which must not feed on itself.
             let deviations = (0.5 * (x[0] * x[0] / x[1] + y[0] * y[0] / y[1]) / *trust).sqrt();
-            *trust = (Process::HUBER / deviations).powi(2).clamp(1e-4, 1.0);
+            *trust = (Process::DOUBTED_SD / deviations).powi(2).clamp(1e-4, 1.0);
         }
         Some(())
     }
