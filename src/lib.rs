@@ -21,10 +21,11 @@
 //! |---|---|---|
 //! | [`clock`], [`geometry`], [`outputs`], [`latest`] | time, spaces and their axes, monitors, the hand-over | everything else |
 //! | [`bus`], [`client`] | names, the record, proxies; what a client program needs | cameras, nets, OpenCV |
+//! | [`foveation`] | from a record to where a renderer must be sharp | how to draw, where records come from |
 //! | `frame`, `capture` | a picture and its stamp; where pictures come from | faces, the bus |
 //! | `synthetic` | a person and their webcam as pure functions of a seed and of time | how they are tracked |
 //! | `nets`, `face`, `eyes`, `tracking` | from pixels to what is seen of the user | the screen's contents, the bus |
-//! | `calibration` | from features to the screen, and profiles | pictures, time |
+//! | `calibration` | from features, the look of the eyes' patches among them, to the screen; profiles | whole pictures, faces, time |
 //! | `filter`, `movement`, `forecast` | smoothing, naming and continuing gaze, in degrees | screens, pictures |
 //! | `pipeline` | the joints between the stages | threads, clocks, files |
 //! | `daemon`, `config`, `disk`, `edid`, `stats` | threads, signals, claims on the camera, what is kept, what monitors say of themselves | how gaze is made |

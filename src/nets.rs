@@ -1,7 +1,7 @@
 //! The trained nets: their weights, the check against the manifest, and running them in tract.
 //!
 //! Weights are compiled in; a folder given with `--models` replaces them. Each file is named by `manifest.toml` with its
-//! SHA-256, input and output shape, and is refused where it does not match.
+//! SHA-256, and is refused where that does not match, or where the net's shapes are not those that its user here asks for.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

@@ -57,7 +57,7 @@ pub struct Profile {
     pub date: String,
     /// How many points were looked at.
     pub points: u32,
-    /// Mean held-out error, in degrees.
+    /// The error to be expected between the points, in degrees: [`super::gathering::Gathering::fit`] says how it is told.
     pub accuracy_deg: f64,
     /// RMS difference between consecutive samples while a point was looked at, in degrees.
     pub precision_deg: f64,

@@ -1,8 +1,9 @@
 //! From samples to a steady estimate, a movement, and where the eye will be at a target time.
 //!
 //! [`Forecaster`] is fed one observation a frame and asked for any number of target times after it. What is smoothed and
-//! continued how is the [`Method`]; movement classification and the gated mean run beside every one of them. Nothing
-//! allocates after construction, nothing reads a clock, and an answer depends only on what was observed before.
+//! continued how is the [`Method`]; movement classification and the gated mean run beside every one of them. Nothing reads a
+//! clock, and an answer depends only on what was observed before. Nothing allocates after construction but the net, which
+//! makes its tensors anew for each answer.
 
 mod learned;
 mod method;
