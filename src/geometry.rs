@@ -227,6 +227,14 @@ impl Setup {
         }
     }
 
+    /// Tangents of a direction in the camera's space: how far right and down on the screen it leads for one unit towards it.
+    /// Directions along or away from the screen are held at 69 degrees (1.2 rad) from its normal.
+    pub fn screen_tangents(&self, [x, y, z]: [f64; 3]) -> [f64; 2] {
+        let (sin, cos) = self.camera_tilt_deg.to_radians().sin_cos();
+        let (right, down, towards) = (-x, y * cos + z * sin, y * sin - z * cos);
+        [right, down].map(|aside| aside.atan2(towards).clamp(-1.2, 1.2).tan())
+    }
+
     /// The gaze angles (yaw, pitch; radians; camera space, signs as for the head, see the module) of an eye at `origin` that
     /// looks at `point`.
     pub fn gaze_angles(&self, origin: CameraPoint, point: ScreenPoint) -> (f64, f64) {

@@ -1,9 +1,9 @@
 //! What calibration sees of one frame: a few numbers with names, and the gaze that pure geometry gives.
 
-use nalgebra::{Vector2, Vector3};
+use nalgebra::Vector2;
 
 use super::Appearance;
-use crate::eyes::{EyeState, Eyes};
+use crate::eyes::{EyeState, Eyes, Side, eyeball};
 use crate::face::head::{Head, line_of_sight};
 use crate::geometry::{PointPx, ScreenPoint, Setup};
 
@@ -21,6 +21,8 @@ pub const COUNT: usize = 20;
 /// | `head_x`, `head_y` | the eyes' middle from the picture's middle, in picture widths | 1 |
 /// | `head_ln_size` | logarithm of the head's size: px for one mm at a picture width of 1000 px | 1 |
 /// | `{left,right}_gaze_{x,y}` | tangents of the geometric gaze: right and down on the screen for one unit of distance | 1 |
+///
+/// Where one eye alone shows its gaze, pupil, lids and gaze of the other are those of this one, mirrored.
 pub const NAMES: [&str; COUNT] = [
     "left_pupil_x",
     "left_pupil_y",
@@ -60,22 +62,10 @@ pub struct Features {
     pub position_known: bool,
 }
 
-/// Distance of the pupil (as it is seen through the cornea) from the centre about which the eye turns, in mm: the rotation
-/// centre lies 13.5 mm behind the cornea's apex (Fry and Hill, 1962), the pupil's image about 3 mm behind it.
-const PUPIL_RADIUS_MM: f64 = 10.5;
-/// How far the eye's centre lies behind the middle between its corners, in mm.
-const CENTRE_DEPTH_MM: f64 = 5.5;
-
 impl Features {
     pub fn new(head: &Head, eyes: &Eyes, appearance: Appearance, setup: &Setup, picture_px: (u32, u32)) -> Self {
         let [yaw, pitch, roll] = head.angles_rad();
-        let left = EyeFeatures::new(&eyes.left, head, roll);
-        let right = EyeFeatures::new(&eyes.right, head, roll);
-
         let middle = eyes.left.middle().midpoint(eyes.right.middle());
-        let sight = setup
-            .focal_px(picture_px.0)
-            .map(|focal_px| line_of_sight(middle, focal_px, picture_px));
         let position = head.position(setup, picture_px);
         let nominal = [
             0.5 * setup.screen.width_mm,
@@ -83,15 +73,30 @@ impl Features {
             setup.viewing_distance_mm,
         ];
         let eyes_mm = position.map_or(nominal, |position| setup.screen_mm_from_camera(position));
-        // A person's gaze is measured from the line of sight; what the camera is turned away is added back.
-        let [sight_x, sight_y] = sight.unwrap_or([0.0, 0.0]);
-        let gaze = |eye: &EyeFeatures| {
-            let yaw = eye.yaw_rad - sight_x.atan();
-            let pitch = eye.pitch_rad + sight_y.atan() - setup.camera_tilt_deg.to_radians();
-            // The screen's right is the picture's left.
-            [-yaw.clamp(-1.2, 1.2).tan(), -pitch.clamp(-1.2, 1.2).tan()]
+
+        // Where the camera is unknown, the face is taken to be straight in front of it, at the usual distance.
+        let focal_px = setup.focal_px(picture_px.0);
+        let distance_mm = focal_px.map_or(setup.viewing_distance_mm, |focal_px| focal_px / head.px_per_mm);
+        let tangents = |point: PointPx| match focal_px {
+            Some(focal_px) => Vector2::from(line_of_sight(point, focal_px, picture_px)),
+            None => {
+                Vector2::new(f64::from(point.x - middle.x), f64::from(point.y - middle.y))
+                    / (head.px_per_mm * distance_mm)
+            }
         };
-        let (left_gaze, right_gaze) = (gaze(&left), gaze(&right));
+        let rotation = head.rotation_from(tangents(middle).into());
+        let look = |side, eye: &EyeState| {
+            let (corners, pupil) = (tangents(eye.middle()), tangents(eye.pupil));
+            let gaze = eyeball::gaze(side, corners, pupil, distance_mm, &rotation);
+            EyeFeatures::new(eye, head, roll, setup.screen_tangents(gaze.into()))
+        };
+        let (left, right) = (look(Side::Left, &eyes.left), look(Side::Right, &eyes.right));
+        // Both eyes look at the same place: one that is shut or hidden is taken to do as the other.
+        let (left, right) = match (eyes.left.shows_gaze(), eyes.right.shows_gaze()) {
+            (true, false) => (left, left.mirrored()),
+            (false, true) => (right.mirrored(), right),
+            _ => (left, right),
+        };
 
         let width = f64::from(picture_px.0);
         let from_middle = |value: f32, length: u32| (f64::from(value) - 0.5 * (f64::from(length) - 1.0)) / width;
@@ -112,10 +117,10 @@ impl Features {
             from_middle(middle.x, picture_px.0),
             from_middle(middle.y, picture_px.1),
             (head.px_per_mm * 1000.0 / width).ln(),
-            left_gaze[0],
-            left_gaze[1],
-            right_gaze[0],
-            right_gaze[1],
+            left.gaze[0],
+            left.gaze[1],
+            right.gaze[0],
+            right.gaze[1],
         ];
         Self {
             values,
@@ -176,46 +181,146 @@ impl Features {
 }
 
 /// What one eye adds.
+#[derive(Clone, Copy)]
 struct EyeFeatures {
     pupil_mm: [f64; 2],
     upper_lid_mm: f64,
     lower_lid_mm: f64,
-    yaw_rad: f64,
-    pitch_rad: f64,
+    gaze: [f64; 2],
 }
 
 impl EyeFeatures {
-    fn new(eye: &EyeState, head: &Head, roll_rad: f64) -> Self {
+    fn new(eye: &EyeState, head: &Head, roll_rad: f64, gaze: [f64; 2]) -> Self {
         let middle = eye.middle();
-        let mm = |point: PointPx| {
-            Vector2::new(f64::from(point.x - middle.x), f64::from(point.y - middle.y)) / head.px_per_mm
-        };
         let (sin, cos) = roll_rad.sin_cos();
-        let upright = |v: Vector2<f64>| Vector2::new(cos * v.x + sin * v.y, cos * v.y - sin * v.x);
-        let pupil = mm(eye.pupil);
-        // The eye turns about a centre behind the corners; a turned head moves that centre aside in the picture.
-        let centre = head.rotation * Vector3::new(0.0, 0.0, CENTRE_DEPTH_MM);
-        let from_centre = pupil - centre.xy();
-        let limit = 0.95 * PUPIL_RADIUS_MM;
-        let from_centre = from_centre * (limit / from_centre.norm().max(limit));
-        let depth = (PUPIL_RADIUS_MM.powi(2) - from_centre.norm_squared()).sqrt();
-        let upright_pupil = upright(pupil);
+        let upright_mm = |point: PointPx| {
+            let [x, y] = [point.x - middle.x, point.y - middle.y].map(|px| f64::from(px) / head.px_per_mm);
+            [cos * x + sin * y, cos * y - sin * x]
+        };
         Self {
-            pupil_mm: [upright_pupil.x, upright_pupil.y],
-            upper_lid_mm: upright(mm(eye.upper_lid)).y,
-            lower_lid_mm: upright(mm(eye.lower_lid)).y,
-            yaw_rad: from_centre.x.atan2(depth),
-            pitch_rad: (-from_centre.y).atan2(depth.hypot(from_centre.x)),
+            pupil_mm: upright_mm(eye.pupil),
+            upper_lid_mm: upright_mm(eye.upper_lid)[1],
+            lower_lid_mm: upright_mm(eye.lower_lid)[1],
+            gaze,
+        }
+    }
+
+    /// Those of the other eye, if both do the same.
+    fn mirrored(self) -> Self {
+        let [x, y] = self.pupil_mm;
+        Self {
+            pupil_mm: [-x, y],
+            ..self
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use nalgebra::Vector3;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::face::head::rotation;
+    use crate::geometry::CameraPoint;
 
     #[test]
     fn the_named_places_are_where_they_say() {
         assert_eq!((NAMES[HEAD_YAW], NAMES[HEAD_PITCH]), ("head_yaw", "head_pitch"));
+    }
+
+    #[test]
+    fn an_eye_that_is_shut_or_hidden_does_as_the_other() {
+        let eye = |x: f32, side: f32| EyeState {
+            pupil: PointPx::new(x + side * 3.0, 201.0),
+            inner_corner: PointPx::new(x - side * 14.0, 200.0),
+            outer_corner: PointPx::new(x + side * 14.0, 200.0),
+            upper_lid: PointPx::new(x, 196.0),
+            lower_lid: PointPx::new(x, 204.0),
+            openness: 1.0,
+            confidence: 1.0,
+        };
+        let head = Head {
+            rotation: rotation([0.0; 3]),
+            px_per_mm: 0.9,
+            origin_px: PointPx::new(319.5, 200.0),
+        };
+        let seen = |eyes: &Eyes| {
+            let features = Features::new(&head, eyes, Appearance::NONE, &Setup::default(), (640, 480));
+            (features.gaze_tangents(), features.values)
+        };
+        let (left, right) = (eye(347.0, 1.0), eye(292.0, -1.0));
+        let nonsense = EyeState {
+            pupil: PointPx::new(300.0, 190.0),
+            ..right
+        };
+        let shut = EyeState {
+            openness: 0.1,
+            ..nonsense
+        };
+        let hidden = EyeState {
+            confidence: 0.0,
+            ..nonsense
+        };
+        let (_, both) = seen(&Eyes { left, right });
+        for right in [shut, hidden] {
+            let (gaze, values) = seen(&Eyes { left, right });
+            assert_eq!([gaze.x, gaze.y], [both[16], both[17]], "the left eye's");
+            assert!(
+                (values[2] + values[0]).abs() < 1e-9 && values[3] == values[1],
+                "{values:?}"
+            );
+        }
+    }
+
+    proptest! {
+        /// Wherever the head is and however it and the camera are turned.
+        #[test]
+        fn geometric_gaze_meets_what_is_looked_at(
+            tilt in -20.0..20.0_f64, x in -150.0..150.0_f64, y in -80.0..80.0_f64, z in 400.0..900.0_f64,
+            yaw in -0.4..0.4_f64, pitch in -0.3..0.3_f64, roll in -0.3..0.3_f64,
+            target_x in 0.0..1.0_f64, target_y in 0.0..1.0_f64,
+        ) {
+            let setup = Setup { camera_tilt_deg: tilt, ..Setup::default() };
+            let picture_px = (640, 480);
+            let focal_px = setup.focal_px(picture_px.0).expect("the default camera is known");
+            let picture = |point: Vector3<f64>| {
+                let at = point.xy() / point.z * focal_px;
+                PointPx::new((at.x + 319.5) as f32, (at.y + 239.5) as f32)
+            };
+            let head = Vector3::new(x, y, z);
+            let turn = rotation([yaw, pitch, roll]);
+            let target = [target_x * setup.screen.width_mm, target_y * setup.screen.height_mm];
+            let CameraPoint { x_mm, y_mm, z_mm } = setup.camera_from_screen_mm([target[0], target[1], 0.0]);
+            let look = |side: f64| {
+                let corners = head + Vector3::new(side * 30.0, 0.0, 0.0);
+                let [out, down, behind] = eyeball::CENTRE_MM;
+                let centre = corners + turn * Vector3::new(side * out, down, behind);
+                let pupil = centre + (Vector3::new(x_mm, y_mm, z_mm) - centre).normalize() * eyeball::PUPIL_RADIUS_MM;
+                let [right, below, distance] = setup.screen_mm_from_camera(CameraPoint {
+                    x_mm: centre.x,
+                    y_mm: centre.y,
+                    z_mm: centre.z,
+                });
+                let eye = EyeState {
+                    pupil: picture(pupil),
+                    inner_corner: picture(corners),
+                    outer_corner: picture(corners),
+                    upper_lid: picture(corners),
+                    lower_lid: picture(corners),
+                    openness: 1.0,
+                    confidence: 1.0,
+                };
+                (eye, [(target[0] - right) / distance, (target[1] - below) / distance])
+            };
+            let ((left, left_gaze), (right, right_gaze)) = (look(1.0), look(-1.0));
+            let mut seen = Head { rotation: turn, px_per_mm: focal_px / z, origin_px: picture(head) };
+            // What is seen along the line of sight, of this turn.
+            seen.rotation = Head { rotation: Default::default(), ..seen }.rotation_from([x / z, y / z]).inverse() * turn;
+            let features = Features::new(&seen, &Eyes { left, right }, Appearance::NONE, &setup, picture_px);
+            for (found, true_one) in features.values[16..].iter().zip([left_gaze, right_gaze].concat()) {
+                prop_assert!((found - true_one).abs() < 1e-3, "{:?}, not {left_gaze:?} {right_gaze:?}", features.values);
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! The net has two branches of shared weights: the right eye's patch is mirrored into the form of a left eye's and run
 //! through the same branch. Nothing outside this room ever sees a mirrored picture or point.
 
+pub mod eyeball;
 pub mod lids;
 
 use crate::face::crop::Cropper;
@@ -45,6 +46,11 @@ impl EyeState {
 
     pub fn is_open(&self) -> bool {
         self.openness >= Self::LEAST_OPENNESS
+    }
+
+    /// Whether it says where its owner looks: open, and not mistaken for something else.
+    pub fn shows_gaze(&self) -> bool {
+        self.is_open() && self.confidence > 0.0
     }
 }
 

@@ -104,6 +104,13 @@ impl Head {
         [yaw, pitch, roll]
     }
 
+    /// The camera's axes from the head's, perspective included, where `line_of_sight` (tangents as of [`line_of_sight`]) leads
+    /// to the head: the shortest turn that takes the camera's axis there comes on top of the one that is seen.
+    pub fn rotation_from(&self, [x, y]: [f64; 2]) -> Rotation3<f64> {
+        let sight = Rotation3::rotation_between(&Vector3::z(), &Vector3::new(x, y, 1.0));
+        sight.unwrap_or_default() * self.rotation
+    }
+
     /// Where the head's origin is in the camera's space, where the camera's field of view is known.
     pub fn position(&self, setup: &Setup, picture_px: (u32, u32)) -> Option<CameraPoint> {
         let focal_px = setup.focal_px(picture_px.0)?;
