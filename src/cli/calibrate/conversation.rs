@@ -44,6 +44,9 @@ pub enum Phase {
 /// A calibration that runs. Dropped before [`Conversation::keep`], it leaves the old profile as it was.
 #[derive(Debug)]
 pub struct Conversation {
+    client: Client,
+    output: Option<String>,
+    screen_mm: Option<(f64, f64)>,
     calibration: CalibrationProxyBlocking<'static>,
     session: Session,
     synthetic_user: Option<SyntheticUser>,
@@ -68,6 +71,9 @@ impl Conversation {
         })?;
         session.start()?;
         Ok(Self {
+            client: client.clone(),
+            output: output.map(str::to_owned),
+            screen_mm,
             calibration,
             session,
             synthetic_user: SyntheticUser::find(client)?,
@@ -80,6 +86,14 @@ impl Conversation {
             looked_at: None,
             turned: None,
         })
+    }
+
+    /// Begins anew without anything that was learned so far: the service keeps its points for as long as its calibration runs.
+    pub fn begin_again(&mut self) -> anyhow::Result<()> {
+        // Only one may run at a time.
+        self.calibration.abort().map_err(ClientError::from)?;
+        *self = Self::begin(&self.client, self.output.as_deref(), self.screen_mm)?;
+        Ok(())
     }
 
     /// True where the user is the synthetic one, who looks where it is told.
@@ -99,10 +113,7 @@ impl Conversation {
 
     /// Shows the first point. With `turns` the user is asked to turn the head at the end.
     pub fn start(&mut self, mode: Mode, points: Vec<ScreenPoint>, turns: bool) {
-        self.phase = Phase::Calibrating;
         self.turns = turns;
-        self.validated.clear();
-        self.missed.clear();
         self.course = match mode {
             Mode::Points => Box::new(Tour::new(points, now())),
             Mode::Pursuit => Box::new(Pursuit::new(now())),

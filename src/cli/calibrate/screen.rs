@@ -243,7 +243,10 @@ impl Scene for CalibrationWindow {
             (Input::Enter | Input::Space, Stage::Welcome(_)) => self.begin(),
             (Input::Enter, Stage::Result(..)) => self.conclude(true),
             (Input::Escape, Stage::Result(..)) => self.conclude(false),
-            (Input::Character('r' | 'R'), Stage::Result(..)) => self.begin(),
+            (Input::Character('r' | 'R'), Stage::Result(..)) => match self.conversation.begin_again() {
+                Ok(()) => self.begin(),
+                Err(error) => self.outcome = Some(Err(error)),
+            },
             (Input::Escape, _) => return Flow::Close,
             (Input::Click(at), Stage::Points) => self.conversation.click(Some(at)),
             (Input::OtherMonitor, Stage::Points) => {
