@@ -4,6 +4,7 @@
 //! Exit codes: 0 success, 1 the work failed (the message on standard error says what and what to do), 2 wrong usage.
 //! Results go to standard output through [`Output`], everything else to standard error.
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ mod watch;
 pub mod window;
 
 pub use output::Output;
+use output::tell;
 
 /// A year: nothing is watched or recorded for longer, and no clock overflows.
 const LONGEST_S: f64 = 365.0 * 86_400.0;
@@ -131,7 +133,10 @@ pub fn main() -> ExitCode {
         .with_env_filter(
             EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,zbus=error,winit=error")),
         )
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+        // Where standard error is closed there is nowhere to complain either.
+        .log_internal_errors(false)
         .without_time()
         .init();
     let mut out = Output::stdout();
@@ -141,7 +146,7 @@ pub fn main() -> ExitCode {
         // Whoever read our output has seen enough (`gazectl ... | head`).
         Err(_) if out.reader_is_gone() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gazectl: {error:#}");
+            tell(format_args!("gazectl: {error:#}\n"));
             ExitCode::FAILURE
         }
     }

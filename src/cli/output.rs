@@ -1,8 +1,14 @@
-//! Standard output as the subcommands see it: buffered, and aware of a reader that went away.
+//! Standard output as the subcommands see it: buffered, and aware of a reader that went away. And standard error.
 
+use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 
 use serde::Serialize;
+
+/// Writes a message or a question to standard error as it is. That nobody reads there is no reason to stop.
+pub fn tell(text: impl Display) {
+    let _ = write!(io::stderr(), "{text}");
+}
 
 /// Where a subcommand's results go.
 #[derive(Debug)]

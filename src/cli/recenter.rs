@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::Output;
 use super::synthetic_user::SyntheticUser;
+use super::{Output, tell};
 use crate::bus::options::SessionOptions;
 use crate::client::{Client, Received};
 use crate::clock::{Clock, MonotonicClock};
@@ -63,8 +63,7 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         if !io::stdin().is_terminal() {
             bail!("nobody can press a key here; --yes goes on without");
         }
-        eprint!("Look at the {} and press Enter. ", place(x, y));
-        io::stderr().flush()?;
+        tell(format_args!("Look at the {} and press Enter. ", place(x, y)));
         let mut line = String::new();
         if io::stdin().read_line(&mut line).context("no key can be read")? == 0 {
             bail!("nothing was changed");

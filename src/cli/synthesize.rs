@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::Output;
+use super::{Output, tell};
 use crate::capture::SourceSpec;
 use crate::capture::recording::{Facts, Picture, Writer};
 use crate::clock::Timestamp;
@@ -170,7 +170,10 @@ impl Progress {
         let percent = 100 * done / self.frames;
         if self.shown_percent.is_some_and(|shown| shown != percent) {
             self.shown_percent = Some(percent);
-            eprint!("\r{percent:3} %{}", if done == self.frames { "\n" } else { "" });
+            tell(format_args!(
+                "\r{percent:3} %{}",
+                if done == self.frames { "\n" } else { "" }
+            ));
         }
     }
 }

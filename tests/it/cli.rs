@@ -238,6 +238,29 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+#[test]
+fn messages_are_plain_outside_a_terminal_and_need_no_reader() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write("broken.jpg", "no picture");
+    write(
+        "frames.csv",
+        "file,timestamp_ns,target_x_px,target_y_px\nbroken.jpg,1,,\n",
+    );
+    // It warns of the picture that is damaged, and then fails.
+    let plot = ["plot", folder.path().to_str().expect("text"), "out.png"];
+    let said = run(&mut without_bus(&plot));
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("WARN") && said.stderr.contains("gazectl: in none") && !said.stderr.contains('\x1b'),
+        "{}",
+        said.stderr
+    );
+    let mut child = without_bus(&plot).stderr(Stdio::piped()).spawn().expect("starts");
+    drop(child.stderr.take());
+    assert_eq!(child.wait().expect("ends").code(), Some(1), "nobody reads what it says");
+}
+
 /// The first lines of a command that would go on.
 pub fn first_lines(command: &mut Command, count: usize) -> Vec<Value> {
     let mut child = crate::desk::Running(command.stdout(Stdio::piped()).spawn().expect("starts"));

@@ -17,6 +17,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 
 use super::Feed;
+use crate::cli::output::tell;
 use crate::cli::session::SessionArgs;
 use crate::cli::watch::Line;
 use crate::client::Client;
@@ -51,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             args.port
         )
     })?;
-    eprintln!("listening on ws://{}", listener.local_addr()?);
+    tell(format_args!("listening on ws://{}\n", listener.local_addr()?));
     // Says at once where there is no daemon, or where it refuses the options; a session that is not started opens no camera.
     drop(Client::connect()?.session(&args.session.options(APP_NAME))?);
     let (allowed, connected) = (Arc::new(args.allowed_origins.clone()), Arc::new(AtomicUsize::new(0)));

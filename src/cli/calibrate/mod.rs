@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::Output;
+use super::{Output, tell};
+use crate::calibration::profile::{ProfileError, Profiles};
 use crate::client::Client;
 use crate::geometry::ScreenPoint;
 use conversation::Conversation;
@@ -219,18 +220,18 @@ fn screen_size(client: &Client, args: &Args) -> anyhow::Result<Option<(f64, f64)
         return Ok(None);
     };
     loop {
-        eprint!(
+        tell(format_args!(
             "The monitor {} does not say how large it is. Width and height of its visible part in mm, such as 531x299 (Enter: \
              a usual one): ",
             output.name
-        );
+        ));
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         match answer.trim() {
             "" => return Ok(None),
             answer => match size_mm(answer) {
                 Ok(size) => return Ok(Some(size)),
-                Err(wanted) => eprintln!("{wanted}"),
+                Err(wanted) => tell(format_args!("{wanted}\n")),
             },
         }
     }
@@ -247,7 +248,7 @@ fn wants_to_keep(report: &Report) -> anyhow::Result<bool> {
         bail!("nobody can be asked whether to keep the calibration; --yes keeps it where it is any good");
     }
     let preset = if report.is_useful() { "Y/n" } else { "y/N" };
-    eprint!("Keep it? [{preset}] ");
+    tell(format_args!("Keep it? [{preset}] "));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(match answer.trim().chars().next() {

@@ -1,6 +1,6 @@
 //! Calibrating without a window: the terminal shows the points, or, where there is none, lines say what goes on.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -17,6 +17,7 @@ use super::Args;
 use super::conversation::{Conversation, Phase};
 use super::course::Shown;
 use super::report::Report;
+use crate::cli::tell;
 use crate::geometry::ScreenPoint;
 
 /// The tour is looked after this often.
@@ -33,14 +34,9 @@ pub fn in_lines(conversation: &mut Conversation, args: &Args, points: Vec<Screen
         if let Some((phase, point)) = shown
             && progress != last
         {
-            // Progress is no result, so it goes where messages go; a closed pipe there is no reason to stop.
-            let _ = writeln!(
-                io::stderr(),
-                "{}: {:.2}, {:.2}",
-                title(phase, point),
-                point.point.x,
-                point.point.y
-            );
+            // Progress is no result, so it goes where messages go.
+            let ScreenPoint { x, y } = point.point;
+            tell(format_args!("{}: {x:.2}, {y:.2}\n", title(phase, point)));
         }
         last = progress;
         if let Some(report) = report {
