@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long)]
     terminal: bool,
     /// The name to store the calibration under
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = profile_name)]
     profile: String,
     /// Ask nothing: begin at once, and keep the result where it is any good
     #[arg(long)]
@@ -89,6 +89,10 @@ impl Mode {
 }
 
 impl Args {
+    fn in_terminal(&self) -> bool {
+        self.terminal || !has_display()
+    }
+
     /// What the user has to do.
     fn instruction(&self, points: usize, click: &str) -> String {
         let turns = if self.still {
@@ -108,7 +112,20 @@ fn point_count(text: &str) -> Result<u8, String> {
     }
 }
 
+/// Reads a name that a profile can be stored under.
+fn profile_name(text: &str) -> Result<String, String> {
+    // The room that stores profiles judges a name before it looks for the file, and here there can be no file.
+    match Profiles::in_folder("/dev/null").load(text, "") {
+        Err(error @ ProfileError::BadName(_)) => Err(error.to_string()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
+    let in_window = args.recording.is_none() && !args.in_terminal();
+    if !args.yes && !in_window && !io::stdin().is_terminal() {
+        bail!("nobody can be asked whether to keep the calibration; --yes keeps it where it is any good");
+    }
     match &args.recording {
         Some(folder) => from_recording(folder, args, out),
         None => live(args, out),
@@ -131,11 +148,10 @@ fn live(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let client = Client::connect()?;
     let screen_mm = screen_size(&client, args)?;
     let mut conversation = Conversation::begin(&client, args.output.as_deref(), screen_mm)?;
-    let in_terminal = args.terminal || !has_display();
-    let report = if in_terminal && conversation.is_synthetic() && !io::stdout().is_terminal() {
+    let report = if args.in_terminal() && conversation.is_synthetic() && !io::stdout().is_terminal() {
         // Nobody sees what would be shown, and nobody needs to.
         terminal::in_lines(&mut conversation, args, points)?
-    } else if in_terminal {
+    } else if args.in_terminal() {
         terminal::on_screen(&mut conversation, args, points)?
     } else {
         return in_window(conversation, points, args, out);
@@ -244,9 +260,6 @@ fn has_display() -> bool {
 }
 
 fn wants_to_keep(report: &Report) -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() {
-        bail!("nobody can be asked whether to keep the calibration; --yes keeps it where it is any good");
-    }
     let preset = if report.is_useful() { "Y/n" } else { "y/N" };
     tell(format_args!("Keep it? [{preset}] "));
     let mut answer = String::new();
