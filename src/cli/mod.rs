@@ -144,12 +144,17 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough (`gazectl ... | head`).
-        Err(_) if out.reader_is_gone() => ExitCode::SUCCESS,
+        Err(error) if out.reader_is_gone() && is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(format_args!("gazectl: {error:#}\n"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut faults = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    faults.any(|fault| fault.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Reads a number of seconds above zero.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use gazed::bus::options::SessionOptions;
 use serde_json::Value;
@@ -88,6 +89,28 @@ fn a_recording_gives_a_profile_that_the_service_uses() {
             .is_some_and(|flags| flags.contains(&"calibrated".into()))
     };
     assert!(lines.iter().any(is_calibrated));
+}
+
+#[test]
+fn what_nobody_reads_is_stored_all_the_same() {
+    let desk = Desk::new();
+    let folder = synthesize(&desk, "20", ",seed=5");
+    let mut command = desk.gazectl(&["calibrate", "--recording", &folder, "--yes", "--profile", "rec"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+    assert!(desk.path("data/gazed/profiles/rec.toml").exists());
+}
+
+#[test]
+fn whoever_cannot_be_asked_is_told_before_it_begins() {
+    let desk = Desk::new();
+    for arguments in [
+        &["calibrate", "--terminal"][..],
+        &["calibrate", "--recording", "/nonexistent"],
+    ] {
+        assert_refused(&run(&mut desk.gazectl(arguments)), &["nobody can be asked", "--yes"]);
+    }
 }
 
 #[test]

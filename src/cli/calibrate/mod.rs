@@ -167,14 +167,9 @@ fn in_window(
     out: &mut Output,
 ) -> anyhow::Result<()> {
     let led = screen::lead(conversation, points, args)?;
-    print(&led.report, args, out)?;
-    if !led.keep && args.yes {
-        bail!("the calibration is not kept: it is {}", led.report.verdict());
-    }
-    if !led.keep {
-        bail!("the calibration is not kept; the old profile is untouched");
-    }
-    store(args, out, || led.conversation.keep(&args.profile))
+    settle(&led.report, led.keep, args, out, || {
+        led.conversation.keep(&args.profile)
+    })
 }
 
 /// Tells what came of it, and keeps it where that is wanted.
@@ -184,14 +179,34 @@ fn conclude(
     out: &mut Output,
     keep: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    print(report, args, out)?;
-    if !report.is_useful() && args.yes {
-        bail!("the calibration is not kept: it is {}", report.verdict());
+    if args.yes {
+        return settle(report, report.is_useful(), args, out, keep);
     }
-    if !args.yes && !wants_to_keep(report)? {
+    print(report, args, out)?;
+    if !wants_to_keep(report)? {
         bail!("the calibration is not kept; the old profile is untouched");
     }
-    store(args, out, keep)
+    keep()?;
+    stored(args, out)
+}
+
+/// Keeps what is to be kept, and tells what came of it: in this order, as whoever reads may be gone.
+fn settle(
+    report: &Report,
+    wanted: bool,
+    args: &Args,
+    out: &mut Output,
+    keep: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let kept = wanted.then(keep);
+    let printed = print(report, args, out);
+    match kept {
+        Some(kept) => kept?,
+        None if args.yes => bail!("the calibration is not kept: it is {}", report.verdict()),
+        None => bail!("the calibration is not kept; the old profile is untouched"),
+    }
+    printed?;
+    stored(args, out)
 }
 
 fn print(report: &Report, args: &Args, out: &mut Output) -> anyhow::Result<()> {
@@ -203,8 +218,7 @@ fn print(report: &Report, args: &Args, out: &mut Output) -> anyhow::Result<()> {
     Ok(out.finish()?)
 }
 
-fn store(args: &Args, out: &mut Output, keep: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
-    keep()?;
+fn stored(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     if !args.json {
         writeln!(out, "Stored as \"{}\".", args.profile)?;
     }
