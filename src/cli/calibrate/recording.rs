@@ -46,9 +46,11 @@ pub fn calibrate(folder: &Path, profile: &str) -> anyhow::Result<Calibrated> {
     let weights = Weights::BuiltIn.version()?;
     let made = gathering.profile(profile, &weights, date, setup.screen);
     let profile = made.context("the points were not fitted")?;
+    // Where no two samples follow each other, as in stills, there is no precision, and the fit says 0.
+    let precision_deg = (quality.precision_deg > 0.0).then_some(quality.precision_deg);
     let fitted = Map::from_iter([
         ("accuracy-deg".to_owned(), quality.error_deg.into()),
-        ("precision-deg".to_owned(), quality.precision_deg.into()),
+        ("precision-deg".to_owned(), precision_deg.into()),
         ("points".to_owned(), profile.points.into()),
         ("samples".to_owned(), profile.samples.len().into()),
     ]);

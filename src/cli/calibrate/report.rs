@@ -72,18 +72,18 @@ pub struct Summary<'r> {
 
 impl Report {
     /// Mean offset and precision over the validation points; `None` where none could be used.
-    fn means(&self) -> Option<(f64, f64)> {
+    fn means(&self) -> Option<(f64, Option<f64>)> {
         let count = self.validated.len() as f64;
         let mean = |of: fn(&Validated) -> f64| self.validated.iter().map(of).sum::<f64>() / count;
-        (count > 0.0).then(|| (mean(|point| point.error_deg), mean(|point| point.precision_deg)))
+        (count > 0.0).then(|| (mean(|point| point.error_deg), Some(mean(|point| point.precision_deg))))
     }
 
     /// Accuracy and precision at the validation points, or, where there were none to show, as the service measured them at
-    /// points left out of the fit.
-    fn quality(&self) -> Option<(f64, f64)> {
+    /// points left out of the fit. Frames that stand alone have no precision.
+    fn quality(&self) -> Option<(f64, Option<f64>)> {
         let fitted = |name: &str| self.fitted.get(name).and_then(Json::as_f64);
         self.means()
-            .or_else(|| fitted("accuracy-deg").zip(fitted("precision-deg")))
+            .or_else(|| Some((fitted("accuracy-deg")?, fitted("precision-deg"))))
     }
 
     pub fn screen_width_px(&self) -> Option<f64> {
@@ -92,7 +92,7 @@ impl Report {
 
     pub fn summary(&self) -> Summary<'_> {
         let quality = self.quality();
-        let (accuracy_deg, precision_deg) = (quality.map(|(deg, _)| deg), quality.map(|(_, deg)| deg));
+        let (accuracy_deg, precision_deg) = (quality.map(|(deg, _)| deg), quality.and_then(|(_, deg)| deg));
         let mm = |deg: Option<f64>| Some(deg? * self.scale?.mm_per_deg);
         let px = |deg: Option<f64>| Some(deg? * self.scale?.px_per_deg);
         Summary {
@@ -123,6 +123,9 @@ impl Report {
     /// Accuracy and precision in degrees, mm and px, as far as they are known.
     pub fn numbers(&self) -> Option<String> {
         let (accuracy, precision) = self.quality()?;
+        let Some(precision) = precision else {
+            return Some(format!("Accuracy {accuracy:.2} degrees, precision not known"));
+        };
         let on_screen = self.scale.map_or_else(String::new, |scale| {
             format!(
                 " ({:.0} and {:.0} mm, {:.0} and {:.0} px)",
@@ -141,7 +144,8 @@ impl Report {
     fn radius_deg(&self) -> f64 {
         let reach = |point: &Validated| point.error_deg + point.precision_deg;
         let worst = self.validated.iter().map(reach).reduce(f64::max);
-        worst.unwrap_or_else(|| self.quality().map_or(0.0, |(accuracy, precision)| accuracy + precision))
+        let known = self.quality();
+        worst.unwrap_or_else(|| known.map_or(0.0, |(accuracy, precision)| accuracy + precision.unwrap_or_default()))
     }
 
     /// False where the calibration is worse than none.
@@ -178,7 +182,7 @@ impl Report {
         }
         // Screen and distance are told by the numbers that they make.
         let own = |name: &str| !name.starts_with("screen") && name != "distance-mm";
-        for (name, value) in self.fitted.iter().filter(|(name, _)| own(name)) {
+        for (name, value) in self.fitted.iter().filter(|(name, value)| own(name) && !value.is_null()) {
             match value.as_f64().filter(|_| value.is_f64()) {
                 Some(value) => writeln!(out, "Fit: {name} {value:.2}")?,
                 None => writeln!(out, "Fit: {name} {value}")?,
@@ -237,6 +241,25 @@ mod tests {
             "Accuracy 2.00 degrees, precision 0.25 degrees (21 and 3 mm, 84 and 10 px)"
         );
         assert_eq!(report.regions_deg()[1], [None, Some(2.0), None]);
+    }
+
+    #[test]
+    fn frames_that_stand_alone_have_no_precision() {
+        let fitted = serde_json::json!({"accuracy-deg": 1.5, "precision-deg": null});
+        let report = Report {
+            fitted: fitted.as_object().expect("a map").clone(),
+            ..report(&[])
+        };
+        assert!(report.is_useful() && report.verdict().contains("a radius of 1.5 degrees"));
+        assert_eq!(
+            report.numbers().expect("an accuracy"),
+            "Accuracy 1.50 degrees, precision not known"
+        );
+        let json = serde_json::to_value(report.summary()).expect("plain numbers");
+        assert_eq!(
+            (&json["accuracy_deg"], &json["precision_deg"]),
+            (&1.5.into(), &Json::Null)
+        );
     }
 
     #[test]
