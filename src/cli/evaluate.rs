@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use super::Output;
-use crate::calibration::{Features, Fit, Mapping, Sample};
+use super::{Output, looks};
+use crate::calibration::{Features, Fit, FitError, Mapping, Sample};
 use crate::capture::recording::Recording;
 use crate::geometry::{ScreenPoint, Setup};
 use crate::nets::Weights;
@@ -128,10 +128,11 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
 /// Every frame with a target, with its block.
 fn trials(recording: &Recording, setup: &Setup, weights: &Weights) -> anyhow::Result<Vec<(String, Trial)>> {
     let mut tracking = Tracking::new(weights, true)?;
-    let (width, height) = (f64::from(setup.screen.width_px), f64::from(setup.screen.height_px));
     let mut trials = Vec::new();
     for (row, frame) in recording.frames() {
-        let Some([x, y]) = row.target_px else { continue };
+        let Some(target) = looks::target(row, setup) else {
+            continue;
+        };
         let features = match frame {
             Ok(frame) => match tracking.see(&frame, setup)? {
                 Seen::Gaze(sighting) => Some(sighting.features),
@@ -142,7 +143,6 @@ fn trials(recording: &Recording, setup: &Setup, weights: &Weights) -> anyhow::Re
                 None
             }
         };
-        let target = ScreenPoint::new(x / width, y / height);
         trials.push((row.block.clone().unwrap_or_default(), Trial { target, features }));
     }
     Ok(trials)

@@ -117,7 +117,8 @@ impl Looks {
     }
 }
 
-fn target(row: &Row, setup: &Setup) -> Option<ScreenPoint> {
+/// What was to be looked at in a frame.
+pub fn target(row: &Row, setup: &Setup) -> Option<ScreenPoint> {
     let [x, y] = row.target_px?;
     let screen = &setup.screen;
     Some(ScreenPoint::new(

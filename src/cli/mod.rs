@@ -27,6 +27,7 @@ mod preview;
 mod profiles;
 mod recenter;
 mod record;
+mod regions;
 mod report;
 mod samples;
 mod session;

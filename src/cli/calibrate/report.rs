@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use crate::cli::regions::{ByRegion, mean_by_region};
 use crate::geometry::ScreenPoint;
 
 /// Beyond this the calibration is worse than the rough gaze without one, and is not kept without being asked for.
@@ -41,9 +42,6 @@ impl Scale {
     }
 }
 
-/// A side of the map by regions.
-pub const REGIONS: usize = 3;
-
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Report {
     /// What the service says about the fit.
@@ -66,7 +64,7 @@ pub struct Summary<'r> {
     accuracy_px: Option<f64>,
     precision_px: Option<f64>,
     /// Mean accuracy by region, rows from the top.
-    regions_deg: [[Option<f64>; REGIONS]; REGIONS],
+    regions_deg: ByRegion,
     verdict: String,
 }
 
@@ -109,15 +107,12 @@ impl Report {
     }
 
     /// Mean accuracy in each region of the screen, rows from the top; `None` where no point was validated.
-    pub fn regions_deg(&self) -> [[Option<f64>; REGIONS]; REGIONS] {
-        let mut sums = [[(0.0, 0_u32); REGIONS]; REGIONS];
-        let index = |at: f64| ((at * REGIONS as f64) as usize).min(REGIONS - 1);
-        for validated in &self.validated {
-            let (sum, count) = &mut sums[index(validated.point.y)][index(validated.point.x)];
-            *sum += validated.error_deg;
-            *count += 1;
-        }
-        sums.map(|row| row.map(|(sum, count)| (count > 0).then(|| sum / f64::from(count))))
+    pub fn regions_deg(&self) -> ByRegion {
+        mean_by_region(
+            self.validated
+                .iter()
+                .map(|validated| (validated.point, validated.error_deg)),
+        )
     }
 
     /// Accuracy and precision in degrees, mm and px, as far as they are known.

@@ -12,6 +12,7 @@ use super::track::{At, Reference, Track};
 use crate::calibration::Mapping;
 use crate::calibration::profile::Profiles;
 use crate::capture::recording::Recording;
+use crate::cli::looks;
 use crate::disk::Folders;
 use crate::forecast::{Method, Observation};
 use crate::geometry::{ScreenPoint, Setup};
@@ -57,9 +58,7 @@ pub fn read(folder: &Path, profile: Option<&str>, method: Method, horizon_ms: f6
         };
         samples.push((t_s, sample.filter(|sample| sample.at.is_finite())));
         truth.extend(truths.get(&row.file).map(|point| (t_s, angle(*point))));
-        let (width, height) = (f64::from(setup.screen.width_px), f64::from(setup.screen.height_px));
-        let target = row.target_px.map(|[x, y]| ScreenPoint::new(x / width, y / height));
-        targets.extend(target.map(|point| (t_s, angle(point))));
+        targets.extend(looks::target(row, &setup).map(|point| (t_s, angle(point))));
     }
     if samples.iter().all(|(_, sample)| sample.is_none()) {
         bail!(

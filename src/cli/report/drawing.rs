@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::measured::{Measured, REGIONS};
+use super::measured::Measured;
 use crate::calibration::quality::Answers;
+use crate::cli::regions::REGIONS;
 
 /// Width of the screen in a drawing; gaze beyond its edges is drawn in the margin.
 const WIDTH: f64 = 840.0;

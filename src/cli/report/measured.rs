@@ -10,10 +10,8 @@ use crate::calibration::profile::Profile;
 use crate::calibration::quality::Answers;
 use crate::capture::recording::Recording;
 use crate::cli::looks::Looks;
+use crate::cli::regions::{ByRegion, mean_by_region};
 use crate::geometry::{Screen, ScreenPoint, Setup};
-
-/// The screen's regions, a side: enough to see which part is bad, few enough for nine points.
-pub const REGIONS: usize = 3;
 
 /// Frames, and why some of them show no gaze.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -164,16 +162,9 @@ impl Measured {
         self.screen.point_at(answers.mean(), answers.distance_mm)
     }
 
-    /// Mean accuracy of each region, row by row from the top left; `None` where no point lies in it.
-    pub fn regions(&self) -> [[Option<f64>; REGIONS]; REGIONS] {
-        let mut sums = [[(0.0, 0_u32); REGIONS]; REGIONS];
-        let index = |at: f64| ((at * REGIONS as f64) as usize).min(REGIONS - 1);
-        for answers in &self.points {
-            let (sum, count) = &mut sums[index(answers.at.y)][index(answers.at.x)];
-            *sum += answers.accuracy_deg();
-            *count += 1;
-        }
-        sums.map(|row| row.map(|(sum, count)| (count > 0).then(|| sum / f64::from(count))))
+    /// Mean accuracy of each region.
+    pub fn regions(&self) -> ByRegion {
+        mean_by_region(self.points.iter().map(|answers| (answers.at, answers.accuracy_deg())))
     }
 
     /// The numbers in one line.
