@@ -67,7 +67,7 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let setup = recording.setup().unwrap_or_default();
     let trials = trials(&recording, &setup, &weights)?;
     let (mut errors, mut baseline, mut degrees, mut tracked) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    for (calibration, test) in split(args, &trials)? {
+    for Split { of, calibration, test } in split(args, &trials)? {
         let samples: Vec<Sample> = calibration
             .iter()
             .filter_map(|trial| {
@@ -77,7 +77,14 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
                 })
             })
             .collect();
-        let mapping = Mapping::Fitted(Box::new(Fit::new(&samples, &setup)?));
+        let fit = match Fit::new(&samples, &setup) {
+            Err(FitError::TooFew { found, least }) => bail!(
+                "{of} gives {found} usable frames (tracked, with a target) to calibrate on, and at least {least} are needed: \
+                 raise --calibration-frames where it is lower, or leave out of frames.csv what cannot be calibrated on"
+            ),
+            fit => fit.context(of)?,
+        };
+        let mapping = Mapping::Fitted(Box::new(fit));
         for trial in test {
             let answer = trial
                 .features
@@ -148,9 +155,15 @@ fn trials(recording: &Recording, setup: &Setup, weights: &Weights) -> anyhow::Re
     Ok(trials)
 }
 
-type Split = (Vec<Trial>, Vec<Trial>);
+/// Calibration and test frames of one calibration to be made.
+#[derive(Debug)]
+struct Split {
+    /// The frames that are calibrated on, in words.
+    of: String,
+    calibration: Vec<Trial>,
+    test: Vec<Trial>,
+}
 
-/// Calibration and test frames, once for every calibration to be made.
 fn split(args: &Args, trials: &[(String, Trial)]) -> anyhow::Result<Vec<Split>> {
     let count = args.calibration_frames.map(|count| count as usize);
     if !args.calibration_blocks.is_empty() {
@@ -176,18 +189,23 @@ fn split(args: &Args, trials: &[(String, Trial)]) -> anyhow::Result<Vec<Split>> 
         }
         let calibration = of(&args.calibration_blocks)?;
         let first = usable(&calibration).take(count.unwrap_or(usize::MAX)).collect();
-        return Ok(vec![(first, of(&args.test_blocks)?)]);
+        return Ok(vec![Split {
+            of: format!("block {}", args.calibration_blocks.join(", ")),
+            calibration: first,
+            test: of(&args.test_blocks)?,
+        }]);
     }
     let count = count.unwrap_or(usize::MAX);
     if !args.by_block {
         let all: Vec<Trial> = trials.iter().map(|(_, trial)| *trial).collect();
-        return Ok(vec![first_and_rest(&all, count)]);
+        return Ok(vec![first_and_rest("the recording".to_owned(), &all, count)]);
     }
     let mut blocks: BTreeMap<&str, Vec<Trial>> = BTreeMap::new();
     for (block, trial) in trials {
         blocks.entry(block).or_default().push(*trial);
     }
-    Ok(blocks.values().map(|block| first_and_rest(block, count)).collect())
+    let split = |(name, trials): (_, &Vec<Trial>)| first_and_rest(format!("block '{name}'"), trials, count);
+    Ok(blocks.iter().map(split).collect())
 }
 
 fn usable(trials: &[Trial]) -> impl Iterator<Item = Trial> {
@@ -195,7 +213,7 @@ fn usable(trials: &[Trial]) -> impl Iterator<Item = Trial> {
 }
 
 /// The first `count` usable frames, and every frame that is not among them.
-fn first_and_rest(trials: &[Trial], count: usize) -> Split {
+fn first_and_rest(of: String, trials: &[Trial], count: usize) -> Split {
     let (mut calibration, mut test) = (Vec::new(), Vec::new());
     for trial in trials {
         if trial.features.is_some() && calibration.len() < count {
@@ -204,7 +222,7 @@ fn first_and_rest(trials: &[Trial], count: usize) -> Split {
             test.push(*trial);
         }
     }
-    (calibration, test)
+    Split { of, calibration, test }
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -241,7 +259,7 @@ mod tests {
         let trials: Vec<Trial> = (0..10)
             .map(|index| trial(index as f64 / 10.0, index % 3 != 0))
             .collect();
-        let (calibration, test) = first_and_rest(&trials, 4);
+        let Split { calibration, test, .. } = first_and_rest(String::new(), &trials, 4);
         assert_eq!(
             calibration.iter().map(|trial| trial.target.x).collect::<Vec<_>>(),
             [0.1, 0.2, 0.4, 0.5]

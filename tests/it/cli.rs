@@ -192,6 +192,32 @@ fn bad_files_are_named_with_what_is_wrong() {
         &["plot", &path("absent"), &path("out.png")],
         &["absent", "cannot be read"],
     );
+    let header = "t_s,filtered_x_deg,filtered_y_deg,forecast_x_deg,forecast_y_deg,error_radius_deg,movement";
+    for (row, complaint) in [
+        ("0.1,1e300,0,0,0,1,fixation", "no visual angle"),
+        ("0.1,0,0,0,-inf,1,fixation", "no visual angle"),
+        ("-0.1,0,0,0,0,1,fixation", "sort the rows"),
+        ("1e300,0,0,0,0,1,fixation", "in seconds"),
+        ("NaN,0,0,0,0,1,fixation", "sort the rows"),
+    ] {
+        let text = format!("{header}\n0,NaN,NaN,,,,lost\n{row}\n");
+        write("forecasts.csv", text.as_bytes());
+        let plot = ["plot", &path("forecasts.csv"), &path("out.png"), "--horizon-ms", "50"];
+        assert_fails(&plot, &["forecasts.csv", "line 3", complaint]);
+    }
+    write("blocks/broken.jpg", b"no picture");
+    write(
+        "blocks/frames.csv",
+        b"file,timestamp_ns,target_x_px,target_y_px,block\nbroken.jpg,1,10,10,short\nbroken.jpg,2,20,20,short\n",
+    );
+    let evaluate = ["evaluate", &path("blocks"), "--by-block", "--calibration-frames", "9"];
+    let said = run(&mut without_bus(&evaluate));
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("block 'short' gives 0 usable frames") && said.stderr.contains("at least 4"),
+        "{}",
+        said.stderr
+    );
     write("numbers.csv", b"t_s,x_deg,y_deg\n0.0,one,2\n");
     assert_fails(
         &["forecast", "--horizon-ms", "50", &path("numbers.csv")],
