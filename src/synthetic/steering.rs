@@ -6,6 +6,7 @@
 use crate::geometry::VisualAngle;
 
 use super::random::{Draws, Purpose};
+use super::saccade::minimum_jerk;
 
 /// From this moment on the user looks at `target`, or, where it is `None`, at whatever it likes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,10 +79,8 @@ struct TurnEvent {
 }
 
 impl TurnEvent {
-    /// Positions along the way of least jerk (Flash and Hogan, Journal of Neuroscience 5, 1985).
     fn at(&self, time_s: f64) -> HeadTurn {
-        let along = ((time_s - self.effective_s) / TURN_S).clamp(0.0, 1.0);
-        let share = along.powi(3) * (10.0 + along * (6.0 * along - 15.0));
+        let share = minimum_jerk((time_s - self.effective_s) / TURN_S);
         self.from.towards(self.to, share)
     }
 }
