@@ -141,15 +141,43 @@ fn parse(bytes: &[u8]) -> Result<Table> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+    pub fn npy(header: &str, data: &[u8]) -> Vec<u8> {
         let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
         bytes.extend((header.len() as u16).to_le_bytes());
         bytes.extend(header.as_bytes());
         bytes.extend(data);
         bytes
+    }
+
+    /// A zip with one file that is stored as it is; without what nobody reads.
+    pub fn archive(name: &str, file: &[u8]) -> Vec<u8> {
+        let numbers = |length: usize, at: &[(usize, usize)]| {
+            let mut bytes = vec![0; length];
+            for (offset, number) in at {
+                bytes[*offset..offset + 4].copy_from_slice(&(*number as u32).to_le_bytes());
+            }
+            bytes
+        };
+        let entry_at = 30 + name.len() + file.len();
+        let (local, entry) = (
+            numbers(26, &[(22, name.len())]),
+            numbers(42, &[(16, file.len()), (20, file.len()), (24, name.len())]),
+        );
+        [
+            b"PK\x03\x04",
+            &*local,
+            name.as_bytes(),
+            file,
+            b"PK\x01\x02",
+            &entry,
+            name.as_bytes(),
+            b"PK\x05\x06",
+            &numbers(18, &[(6, 1), (12, entry_at)]),
+        ]
+        .concat()
     }
 
     #[test]

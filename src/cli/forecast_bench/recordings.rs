@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nalgebra::{Matrix3, Matrix3x2, Vector3};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -54,6 +54,11 @@ pub fn gazecom(data: &Path, everyone: bool) -> Result<Vec<Track>> {
         if !everyone && !held_out("gazecom", person) {
             continue;
         }
+        ensure!(
+            positions.columns == 2,
+            "GazeCom's positions of {clip} have {} columns, not x and y",
+            positions.columns
+        );
         let labels = arrays
             .binary_search_by(|(other, _)| other.as_str().cmp(&format!("{clip}_label")))
             .ok()
@@ -225,6 +230,17 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn positions_of_another_shape_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("gazecom250")).expect("a folder");
+        let column = npz::tests::npy("{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }", &[0; 4]);
+        let bytes = npz::tests::archive("AAF_ducks_xy", &column);
+        std::fs::write(folder.path().join("gazecom250/train.npz"), bytes).expect("writes");
+        let refused = gazecom(folder.path(), true).err().expect("it must be refused");
+        assert!(refused.to_string().contains("AAF_ducks have 1 columns"), "{refused}");
+    }
 
     #[test]
     fn the_robust_fit_ignores_outliers() {
