@@ -108,12 +108,20 @@ impl Datagrams {
         Ok(Self { socket, to })
     }
 
-    /// Sends one datagram. A receiver that is not there yet, or not any more, is none of the sender's business.
+    /// Sends one datagram. A receiver that is not there yet, or not any more, is none of the sender's business, nor is a
+    /// network that is away for a moment.
     fn send(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        use std::io::ErrorKind::{ConnectionRefused, WouldBlock};
+        use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, WouldBlock};
+        let passing = [
+            ConnectionRefused,
+            HostUnreachable,
+            NetworkDown,
+            NetworkUnreachable,
+            WouldBlock,
+        ];
         match self.socket.send_to(bytes, self.to) {
             Ok(_) => Ok(()),
-            Err(error) if matches!(error.kind(), ConnectionRefused | WouldBlock) => Ok(()),
+            Err(error) if passing.contains(&error.kind()) => Ok(()),
             Err(error) => Err(error).with_context(|| format!("cannot send to {}", self.to)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::{Feed, uinput};
 use crate::bus::record::{Flags, Record};
@@ -26,9 +26,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    if !args.enable {
-        bail!("the pointer is only moved with --enable");
-    }
     let mut device = open()?;
     let mut feed = Feed::open(&args.session, "gazectl bridge pointer")?;
     let mut pointer = Pointer::new(args.dead_zone);
