@@ -64,7 +64,6 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         progress.show(index + 1);
     }
     writer.finish()?;
-    truths.finish()?;
     writeln!(out, "{frames} frames in {}", args.out.display())?;
     Ok(())
 }
@@ -119,14 +118,20 @@ impl TruthWriter {
         })
     }
 
-    /// Of an empty room nothing is true: with no `truth` the other columns stay empty.
+    /// Of an empty room nothing is true: with no `truth` the other columns stay empty. A row is in the file once this
+    /// returns, so that what was stopped ends with a whole one.
     fn add(&mut self, file: &str, truth: Option<&Truth>) -> anyhow::Result<()> {
         let mut record = vec![file.to_owned()];
-        let Some(truth) = truth else {
-            record.resize(self.columns, String::new());
-            self.list.write_record(&record)?;
-            return Ok(());
-        };
+        if let Some(truth) = truth {
+            record.extend(Self::fields(truth));
+        }
+        record.resize(self.columns, String::new());
+        self.list.write_record(&record)?;
+        self.list.flush().context("cannot write truth.csv")
+    }
+
+    fn fields(truth: &Truth) -> Vec<String> {
+        let mut record = Vec::new();
         let point = |record: &mut Vec<String>, at: &PointPx| {
             record.extend([format!("{:.4}", at.x), format!("{:.4}", at.y)]);
         };
@@ -143,12 +148,7 @@ impl TruthWriter {
         for (yaw_rad, pitch_rad) in truth.gaze_angles_rad {
             record.extend([yaw_rad, pitch_rad].map(|angle_rad| format!("{:.4}", angle_rad.to_degrees())));
         }
-        self.list.write_record(&record)?;
-        Ok(())
-    }
-
-    fn finish(mut self) -> anyhow::Result<()> {
-        self.list.flush().context("cannot write truth.csv")
+        record
     }
 }
 

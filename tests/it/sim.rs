@@ -9,6 +9,8 @@ use gazed::capture::synthetic::SyntheticSource;
 use gazed::clock::{Clock, MonotonicClock};
 use gazed::synthetic::SyntheticUser;
 
+use crate::desk::{Running, eventually};
+
 const PARAMETERS: &str = "seed=21,width=320,height=240,fps=15";
 
 #[test]
@@ -49,6 +51,29 @@ fn a_synthesized_recording_holds_the_pictures_that_are_seen_live() {
         compared += 1;
     }
     assert!(compared > 0, "no frame came in time");
+}
+
+#[test]
+fn what_was_stopped_ends_with_a_whole_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("stopped");
+    let synthesizing = Running(
+        std::process::Command::new(env!("CARGO_BIN_EXE_gazectl"))
+            .arg("synthesize")
+            .arg(&out)
+            .args(["--seconds", "3600", "--source", &format!("synthetic:{PARAMETERS}")])
+            .spawn()
+            .expect("gazectl starts"),
+    );
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap_or_default();
+    eventually("some frames are written", || read("frames.csv").lines().count() > 4);
+    synthesizing.signal(rustix::process::Signal::INT);
+    assert!(!synthesizing.ended().0.success());
+    let (frames, truth) = (read("frames.csv"), read("truth.csv"));
+    assert!(truth.ends_with('\n'), "{truth}");
+    // At most the last frame's truth is missing.
+    let missing = frames.lines().count() - truth.lines().count();
+    assert!(missing <= 1, "{missing} rows are missing");
 }
 
 #[test]
