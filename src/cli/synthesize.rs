@@ -24,25 +24,35 @@ pub struct Args {
     #[arg(long, value_name = "S", value_parser = super::duration)]
     seconds: Duration,
     /// `synthetic` or `synthetic:key=value,...`
-    #[arg(long, value_name = "SOURCE", default_value = "synthetic")]
-    source: SourceSpec,
+    #[arg(long, value_name = "SOURCE", default_value = "synthetic", value_parser = synthetic)]
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+struct Source {
+    spec: SourceSpec,
+    parameters: Parameters,
+}
+
+/// Reads a source that can be synthesized.
+fn synthetic(text: &str) -> anyhow::Result<Source> {
+    let spec: SourceSpec = text.parse()?;
+    let SourceSpec::Synthetic(parameters) = &spec else {
+        bail!("it cannot be synthesized; use --source synthetic[:key=value,...]");
+    };
+    let parameters = parameters.parse()?;
+    Ok(Source { spec, parameters })
 }
 
 pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
-    let SourceSpec::Synthetic(parameters) = &args.source else {
-        bail!(
-            "`{}` cannot be synthesized; use --source synthetic[:key=value,...]",
-            args.source
-        );
-    };
-    let parameters: Parameters = parameters.parse()?;
+    let Source { spec, parameters } = &args.source;
     // Stamps of a recording begin at zero: the world's epoch is its start.
-    let user = Arc::new(SyntheticUser::new(parameters, Timestamp::from_nanos(0)));
+    let user = Arc::new(SyntheticUser::new(parameters.clone(), Timestamp::from_nanos(0)));
     let frames = (args.seconds.as_secs_f64() * user.parameters().frame_rate_hz)
         .round()
         .max(1.0) as u64;
     let facts = Facts {
-        source: Some(format!("{} (synthetic user)", args.source)),
+        source: Some(format!("{spec} (synthetic user)")),
         ..Facts::of_setup(&user.setup())
     };
     let mut writer = Writer::create(&args.out, &facts)?;

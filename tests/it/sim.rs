@@ -91,7 +91,7 @@ fn what_cannot_be_synthesized_is_refused_with_a_reason() {
             .output()
             .expect("gazectl starts");
         let message = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert_eq!(output.status.code(), Some(2), "{message}");
         assert!(message.contains(reason), "{message}");
         assert!(!folder.path().join("never").exists());
     }

@@ -26,6 +26,7 @@ pub struct Args {
     /// The page to write
     page: PathBuf,
     /// A recording's folder, or a file of `gazectl watch --json`
+    #[arg(required_unless_present = "profile")]
     input: Option<PathBuf>,
     /// The stored calibration to tell of, or to map the recording with; a recording without one is calibrated by itself, each
     /// point without its own frames
@@ -42,9 +43,10 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
         }
         (Some(_), Some(_)) => bail!("--profile goes with a recording; what was watched was calibrated already"),
         (Some(file), None) => watched::read(file)?,
-        (None, Some(name)) => Measured::of_profile(&load(name)?)?,
-        (None, None) => {
-            bail!("name what to report on: a recording, a file of `gazectl watch --json`, or --profile NAME")
+        (None, profile) => {
+            let name = profile
+                .context("name what to report on: a recording, a file of `gazectl watch --json`, or --profile NAME")?;
+            Measured::of_profile(&load(name)?)?
         }
     };
     fs::write(&args.page, page::page(&measured))
