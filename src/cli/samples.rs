@@ -9,7 +9,7 @@ use crate::forecast::{MAX_ANGLE_DEG, Observation};
 use crate::geometry::VisualAngle;
 
 /// Longest recording, in seconds: thirty years, so that nanoseconds never overflow.
-const LONGEST_S: f64 = 1e9;
+pub const LONGEST_S: f64 = 1e9;
 
 /// One row.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::cli::{run, without_bus};
+use crate::cli::{assert_fails, run, without_bus};
 use crate::desk::Desk;
 
 /// A second of gaze, its jump in the middle, as samples with the truth beside them.
@@ -36,8 +36,8 @@ fn samples_and_forecasts_become_pictures() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     fs::write(path("samples.csv"), samples()).expect("writes");
-    let plot = |input: &str, picture: &str| {
-        let said = run(&mut without_bus(&["plot", &path(input), &path(picture)]));
+    let plot = |input: &str, picture: &str, options: &[&str]| {
+        let said = run(without_bus(&["plot", &path(input), &path(picture)]).args(options));
         assert_eq!(said.code, Some(0), "{}", said.stderr);
         assert!(
             said.stdout.starts_with("120 samples in 2.0 s, 120 of them with gaze"),
@@ -46,7 +46,7 @@ fn samples_and_forecasts_become_pictures() {
         );
         said.stdout
     };
-    let said = plot("samples.csv", "samples.png");
+    let said = plot("samples.csv", "samples.png", &[]);
     assert!(said.contains("50 ms ahead off by"), "{said}");
     let picture = image::open(path("samples.png")).expect("a picture").to_rgb8();
     for (name, colour) in [("truth", TRUTH), ("gaze", GAZE), ("forecast", FORECAST)] {
@@ -63,13 +63,25 @@ fn samples_and_forecasts_become_pictures() {
     let forecast = run(&mut without_bus(&[
         "forecast",
         "--horizon-ms",
-        "50",
+        "80",
         &path("samples.csv"),
     ]));
     fs::write(path("forecast.csv"), forecast.stdout).expect("writes");
-    plot("forecast.csv", "forecast.svg");
+    plot("forecast.csv", "forecast.svg", &["--horizon-ms", "80"]);
+    for (options, complaint) in [
+        (&[][..], "give the --horizon-ms"),
+        (&["--horizon-ms", "80", "--method", "hold"], "--method does not apply"),
+        (
+            &["--horizon-ms", "80", "--profile", "desk"],
+            "--profile goes with a recording",
+        ),
+    ] {
+        let (input, picture) = (path("forecast.csv"), path("never.svg"));
+        assert_fails(&[&["plot", &*input, &*picture], options].concat(), &[complaint]);
+    }
     let drawing = fs::read_to_string(path("forecast.svg")).expect("a drawing");
     assert!(drawing.contains("<svg") && drawing.contains("heat map and scan path"));
+    assert!(drawing.contains("80 ms"), "the horizon that was told");
     assert!(
         !drawing.contains("where it really looked"),
         "a forecast's file knows no truth"
@@ -93,6 +105,13 @@ fn what_was_watched_and_what_was_recorded_become_pictures() {
     let source = "synthetic:seed=3,width=320,height=240";
     let said = run(&mut desk.gazectl(&["synthesize", &path("made"), "--seconds", "3", "--source", source]));
     assert_eq!(said.code, Some(0), "{}", said.stderr);
+    // One gaze among the others is no number.
+    let truth = fs::read_to_string(path("made/truth.csv")).expect("the truth");
+    let spoilt = truth.lines().map(|line| match line.split(',').collect::<Vec<_>>()[..] {
+        [file @ "frames/000040.jpg", _, ref rest @ ..] => format!("{file},NaN,{}\n", rest.join(",")),
+        _ => format!("{line}\n"),
+    });
+    fs::write(path("made/truth.csv"), spoilt.collect::<String>()).expect("writes");
     let said = run(&mut desk.gazectl(&[
         "plot",
         &path("made"),
@@ -103,7 +122,11 @@ fn what_was_watched_and_what_was_recorded_become_pictures() {
         "1",
     ]));
     assert_eq!(said.code, Some(0), "{}", said.stderr);
-    assert!(said.stdout.contains("samples in 1.0 s"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("samples in 1.0 s") && !said.stdout.contains("NaN"),
+        "{}",
+        said.stdout
+    );
     let picture = image::open(path("made.png")).expect("a picture").to_rgb8();
     assert!(count(&picture, TRUTH) > 300 && count(&picture, GAZE) > 300);
     let late = run(&mut desk.gazectl(&["plot", &path("made"), &path("late.png"), "--from", "9"]));

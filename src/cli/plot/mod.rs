@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use plotters::prelude::{IntoDrawingArea, SVGBackend};
 
 use super::forecast::horizon_ms;
@@ -35,13 +36,10 @@ pub struct Args {
     /// What to draw; - reads standard input
     input: PathBuf,
     /// The picture to write: PNG or SVG, as its name ends
-    picture: PathBuf,
-    /// How far ahead the forecasts that are drawn look, in milliseconds (0 to 200)
-    #[arg(long, value_name = "H", value_parser = horizon_ms, default_value = "50")]
-    horizon_ms: f64,
-    /// How to smooth and forecast samples
-    #[arg(long, value_name = "M", value_enum, default_value_t = Method::default())]
-    method: Method,
+    #[arg(value_parser = PathBufValueParser::new().try_map(Picture::named))]
+    picture: Picture,
+    #[command(flatten)]
+    ahead: Ahead,
     /// Map a recording's gaze with this stored calibration; without it the gaze is rough
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -53,29 +51,69 @@ pub struct Args {
     seconds: Option<Duration>,
 }
 
-#[derive(Clone, Copy)]
+/// How to forecast, and how far ahead.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Ahead {
+    /// How far ahead the forecasts that are drawn look, in milliseconds (0 to 200), 50 by default; of a CSV of forecasts, how
+    /// far ahead they look
+    #[arg(long, value_name = "H", value_parser = horizon_ms)]
+    horizon_ms: Option<f64>,
+    /// How to smooth and forecast samples
+    #[arg(long, value_name = "M", value_enum)]
+    method: Option<Method>,
+}
+
+impl Ahead {
+    fn horizon_ms(self) -> f64 {
+        self.horizon_ms.unwrap_or(50.0)
+    }
+
+    fn method(self) -> Method {
+        self.method.unwrap_or_default()
+    }
+
+    /// Fails where an option was given that cannot be followed.
+    fn refuse(self, why: &str) -> anyhow::Result<()> {
+        ensure!(self.method.is_none(), "--method does not apply: {why}");
+        ensure!(self.horizon_ms.is_none(), "--horizon-ms does not apply: {why}");
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Picture {
+    path: PathBuf,
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Format {
     Png,
     Svg,
 }
 
-impl Format {
-    fn of(path: &Path) -> anyhow::Result<Self> {
+impl Picture {
+    fn named(path: PathBuf) -> Result<Self, &'static str> {
         let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
-        match ending.as_deref().and_then(|ending| ending.to_str()) {
-            Some("png") => Ok(Self::Png),
-            Some("svg") => Ok(Self::Svg),
-            _ => bail!("{} must end with .png or .svg", path.display()),
-        }
+        let format = match ending.as_deref().and_then(|ending| ending.to_str()) {
+            Some("png") => Format::Png,
+            Some("svg") => Format::Svg,
+            _ => return Err("it must end with .png or .svg"),
+        };
+        Ok(Self { path, format })
     }
 }
 
 pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
-    let format = Format::of(&args.picture)?;
+    let Picture { path, format } = &args.picture;
     let mut track = if args.input.is_dir() {
-        recorded::read(&args.input, args.profile.as_deref(), args.method, args.horizon_ms)?
+        recorded::read(&args.input, args.profile.as_deref(), args.ahead)?
     } else {
-        read::read(&args.input, args.method, args.horizon_ms)?
+        ensure!(
+            args.profile.is_none(),
+            "--profile goes with a recording; here the gaze is known already"
+        );
+        read::read(&args.input, args.ahead)?
     };
     let from_s = args.from.map_or(0.0, |from| from.as_secs_f64());
     track.cut(from_s, args.seconds.map_or(LONGEST_S, |length| length.as_secs_f64()));
@@ -89,8 +127,8 @@ pub fn run(args: &Args, out: &mut Output) -> anyhow::Result<()> {
     let name = args.input.file_name().unwrap_or(args.input.as_os_str());
     let title = format!("{}: {summary}", name.display());
     match format {
-        Format::Png => png(&args.picture, &track, &title),
-        Format::Svg => svg(&args.picture, &track, &title),
+        Format::Png => png(path, &track, &title),
+        Format::Svg => svg(path, &track, &title),
     }?;
     writeln!(out, "{summary}")?;
     Ok(())

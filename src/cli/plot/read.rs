@@ -7,15 +7,16 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::Ahead;
 use super::track::{At, HorizonError, Moment, Reference, Track};
 use crate::bus::record::{Flags, Record};
-use crate::cli::samples::Rows;
-use crate::forecast::Method;
+use crate::cli::samples::{LONGEST_S, Rows};
+use crate::forecast::MAX_ANGLE_DEG;
 use crate::geometry::{ScreenPoint, Setup, VisualAngle};
 use crate::movement::Movement;
 
 /// Reads a file, or standard input where its name is `-`, and tells by its beginning what it is.
-pub fn read(path: &Path, method: Method, horizon_ms: f64) -> Result<Track> {
+pub fn read(path: &Path, ahead: Ahead) -> Result<Track> {
     let mut bytes = Vec::new();
     let opened = if path == Path::new("-") {
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
@@ -26,15 +27,15 @@ pub fn read(path: &Path, method: Method, horizon_ms: f64) -> Result<Track> {
     let text = String::from_utf8_lossy(&bytes);
     let name = || path.display().to_string();
     if text.trim_start().starts_with('{') {
-        return watched(&text).with_context(name);
+        return watched(&text, ahead).with_context(name);
     }
     if text.lines().next().unwrap_or_default().contains("filtered_x_deg") {
-        return forecasts(&text, horizon_ms).with_context(name);
+        return forecasts(&text, ahead).with_context(name);
     }
-    samples(&text, method, horizon_ms).with_context(name)
+    samples(&text, ahead).with_context(name)
 }
 
-fn samples(text: &str, method: Method, horizon_ms: f64) -> Result<Track> {
+fn samples(text: &str, ahead: Ahead) -> Result<Track> {
     let mut rows = Rows::new(text.as_bytes())?;
     let (mut samples, mut truth) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next_row()? {
@@ -46,7 +47,7 @@ fn samples(text: &str, method: Method, horizon_ms: f64) -> Result<Track> {
     } else {
         Reference::Truth
     };
-    Track::follow(&samples, truth, reference, method, horizon_ms)
+    Track::follow(&samples, truth, reference, ahead.method(), ahead.horizon_ms())
 }
 
 /// A row of what `gazectl forecast` writes.
@@ -60,28 +61,42 @@ struct ForecastRow {
     movement: Movement,
 }
 
-fn forecasts(text: &str, horizon_ms: f64) -> Result<Track> {
+fn forecasts(text: &str, ahead: Ahead) -> Result<Track> {
+    let horizon_ms = ahead
+        .horizon_ms
+        .context("the file does not say how far ahead it looks; give the --horizon-ms that it was made with")?;
+    Ahead {
+        horizon_ms: None,
+        ..ahead
+    }
+    .refuse("what is in the file was forecast already")?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
-    let place = |x: Option<f64>, y: Option<f64>| {
-        let at = VisualAngle::new(x?, y?);
-        at.is_finite().then_some(at)
-    };
+    let header = reader.headers().context("the CSV's header cannot be read")?.clone();
     let (mut moments, mut forecasts) = (Vec::<Moment>::new(), Vec::new());
-    for row in reader.deserialize() {
-        let row: ForecastRow = row.context("not what `gazectl forecast` writes")?;
-        let last_s = moments.last().map_or(f64::NEG_INFINITY, |moment| moment.t_s);
-        if !row.t_s.is_finite() || row.t_s < last_s {
-            bail!("time goes back from {last_s} s to {} s; sort the rows by t_s", row.t_s);
+    for record in reader.records() {
+        let record = record.context("the CSV is malformed")?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let row: ForecastRow = record
+            .deserialize(Some(&header))
+            .context("not what `gazectl forecast` writes")?;
+        let last_s = moments.last().map_or(row.t_s, |moment| moment.t_s);
+        let first_s = moments.first().map_or(row.t_s, |moment| moment.t_s);
+        if !(last_s - first_s..=LONGEST_S).contains(&(row.t_s - first_s)) {
+            bail!(
+                "line {line}: time goes from {last_s} s to {} s; sort the rows by t_s, in seconds",
+                row.t_s
+            );
         }
+        let place = |x: Option<f64>, y: Option<f64>| place(x, y).with_context(|| format!("line {line}"));
         moments.push(Moment {
             t_s: row.t_s,
             sample: None,
-            filtered: place(row.filtered_x_deg, row.filtered_y_deg),
+            filtered: place(row.filtered_x_deg, row.filtered_y_deg)?,
             movement: row.movement,
         });
-        let forecast = place(row.forecast_x_deg, row.forecast_y_deg);
+        let forecast = place(row.forecast_x_deg, row.forecast_y_deg)?;
         forecasts.extend(forecast.map(|at| (row.t_s + horizon_ms * 1e-3, at)));
     }
     if moments.is_empty() {
@@ -99,6 +114,18 @@ fn forecasts(text: &str, horizon_ms: f64) -> Result<Track> {
     })
 }
 
+/// A place that may be missing, or NaN, which is how some programs write that there is nothing.
+fn place(x: Option<f64>, y: Option<f64>) -> Result<Option<VisualAngle>> {
+    let (Some(x_deg), Some(y_deg)) = (x, y) else {
+        return Ok(None);
+    };
+    if x_deg.abs().max(y_deg.abs()) > MAX_ANGLE_DEG {
+        bail!("{x_deg:?}, {y_deg:?} is no visual angle (at most {MAX_ANGLE_DEG} degrees either way)");
+    }
+    let at = VisualAngle::new(x_deg, y_deg);
+    Ok(at.is_finite().then_some(at))
+}
+
 /// A line of `gazectl watch --json`.
 #[derive(Deserialize)]
 struct Line {
@@ -110,7 +137,8 @@ struct Line {
     truth_target_y: Option<f64>,
 }
 
-fn watched(text: &str) -> Result<Track> {
+fn watched(text: &str, ahead: Ahead) -> Result<Track> {
+    ahead.refuse("what was watched was forecast already")?;
     // The bus tells neither the screen's size nor, always, the distance: the usual ones stand in.
     let setup = Setup::default();
     let angle = |x: f64, y: f64| {

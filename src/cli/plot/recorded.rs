@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::Ahead;
 use super::read::half_screen;
 use super::track::{At, Reference, Track};
 use crate::calibration::Mapping;
@@ -14,7 +15,7 @@ use crate::calibration::profile::Profiles;
 use crate::capture::recording::Recording;
 use crate::cli::looks;
 use crate::disk::Folders;
-use crate::forecast::{Method, Observation};
+use crate::forecast::Observation;
 use crate::geometry::{ScreenPoint, Setup};
 use crate::nets::Weights;
 use crate::tracking::{Seen, Tracking};
@@ -28,7 +29,7 @@ struct TruthRow {
 }
 
 /// Looks at every frame, with the calibration of a profile where one is named.
-pub fn read(folder: &Path, profile: Option<&str>, method: Method, horizon_ms: f64) -> Result<Track> {
+pub fn read(folder: &Path, profile: Option<&str>, ahead: Ahead) -> Result<Track> {
     let recording = Recording::open(folder)?;
     let setup = recording.setup().unwrap_or_default();
     let mapping = match profile {
@@ -36,6 +37,9 @@ pub fn read(folder: &Path, profile: Option<&str>, method: Method, horizon_ms: f6
         None => Mapping::default(),
     };
     let stills = recording.facts().stills;
+    if stills {
+        ahead.refuse("frames that stand alone are not forecast")?;
+    }
     let truths = truths(&folder.join("truth.csv"))?;
     let angle = |point: ScreenPoint| setup.screen.visual_angle(point, setup.viewing_distance_mm);
     let mut tracking = Tracking::new(&Weights::BuiltIn, stills)?;
@@ -75,7 +79,7 @@ pub fn read(folder: &Path, profile: Option<&str>, method: Method, horizon_ms: f6
     let mut track = if stills {
         Track::of_stills(&samples, truth, reference)
     } else {
-        Track::follow(&samples, truth, reference, method, horizon_ms)?
+        Track::follow(&samples, truth, reference, ahead.method(), ahead.horizon_ms())?
     };
     track.screen = Some(half_screen(&setup));
     Ok(track)
@@ -103,5 +107,6 @@ fn truths(path: &Path) -> Result<HashMap<String, ScreenPoint>> {
             truths.insert(file, ScreenPoint::new(x, y));
         }
     }
+    truths.retain(|_, point: &mut ScreenPoint| point.is_finite());
     Ok(truths)
 }
