@@ -60,4 +60,9 @@ pub trait FrameSource {
     /// Frames that the device delivered or the source made but nobody got (dropped by the driver, drained because a newer
     /// one was there, rendered too late), since it was opened.
     fn missed(&self) -> u64;
+
+    /// True where the source knows when its next frame is due, so that its silence, however long, is no fault.
+    fn keeps_schedule(&self) -> bool {
+        false
+    }
 }

@@ -32,7 +32,7 @@ pub struct Capture {
 /// How long the thread waits for a frame before it looks whether it should stop: the camera's longest way to being
 /// closed.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// A source that is silent for so long is opened again.
+/// A source that is silent for so long, and does not know why, is opened again.
 const STALLED_AFTER: Duration = Duration::from_secs(3);
 
 impl Capture {
@@ -134,7 +134,7 @@ fn capture(opener: &Opener, mut ended: Ended<'_>, slot: &Latest<Captured>, stop:
                 break;
             }
         }
-        if let Some(error) = stalled(last, hub.now()) {
+        if let Some(error) = stalled(&*source, last, hub.now()) {
             tracing::warn!(%error, "the camera stalled");
             ended.error = Some(error);
             break;
@@ -145,9 +145,9 @@ fn capture(opener: &Opener, mut ended: Ended<'_>, slot: &Latest<Captured>, stop:
     tracing::info!(name = info.name, "camera closed");
 }
 
-fn stalled(last: Timestamp, now: Timestamp) -> Option<CaptureError> {
+fn stalled(source: &dyn FrameSource, last: Timestamp, now: Timestamp) -> Option<CaptureError> {
     let silent = now.saturating_since(last);
-    (silent >= STALLED_AFTER).then(|| {
+    (silent >= STALLED_AFTER && !source.keeps_schedule()).then(|| {
         CaptureError::Unavailable(format!(
             "The camera has sent no picture for {} seconds; it is opened again.",
             STALLED_AFTER.as_secs()
@@ -158,5 +158,52 @@ fn stalled(last: Timestamp, now: Timestamp) -> Option<CaptureError> {
 fn count_missed(hub: &Hub, missed: u64) {
     if missed > 0 {
         hub.lock().stats.frames_missed += missed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Silent {
+        info: SourceInfo,
+        keeps_schedule: bool,
+    }
+
+    impl FrameSource for Silent {
+        fn info(&self) -> &SourceInfo {
+            &self.info
+        }
+
+        fn next_frame(&mut self, _timeout: Duration) -> Result<Option<Frame>, CaptureError> {
+            Ok(None)
+        }
+
+        fn missed(&self) -> u64 {
+            0
+        }
+
+        fn keeps_schedule(&self) -> bool {
+            self.keeps_schedule
+        }
+    }
+
+    #[test]
+    fn silence_is_a_fault_but_for_a_source_that_knows_when_it_ends() {
+        let silent = |keeps_schedule, seconds| {
+            let info = SourceInfo {
+                name: String::new(),
+                width_px: 4,
+                height_px: 2,
+                frame_rate_hz: 30.0,
+                stills: false,
+                setup: None,
+            };
+            let source = Silent { info, keeps_schedule };
+            let last = Timestamp::from_nanos(1_000_000_000);
+            stalled(&source, last, last + Duration::from_secs(seconds)).is_some()
+        };
+        assert!(!silent(false, 2) && silent(false, 3));
+        assert!(!silent(true, 3600));
     }
 }

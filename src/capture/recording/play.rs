@@ -116,6 +116,11 @@ impl FrameSource for Player {
     fn missed(&self) -> u64 {
         self.missed
     }
+
+    /// What was recorded may have pauses of any length.
+    fn keeps_schedule(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
