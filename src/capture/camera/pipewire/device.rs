@@ -236,8 +236,6 @@ impl VideoDevice for PipeWireDevice {
 
     fn take(&mut self, look: &mut Look<'_>) -> io::Result<()> {
         let running = self.stream.as_ref().ok_or(Errno::INVAL)?;
-        // Whatever has come since is newer.
-        self.connection.run_until(Duration::ZERO, || false)?;
         let mut seen = running.seen.borrow_mut();
         let facts = seen.facts.take().ok_or(Errno::AGAIN)?;
         let frame = mem::take(&mut seen.frame);
