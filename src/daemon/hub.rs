@@ -286,6 +286,12 @@ impl Hub {
         }
     }
 
+    /// Waits, for `patience` at most, until the camera is closed.
+    pub fn wait_until_closed(&self, patience: Duration) {
+        let open = |shared: &mut Shared| shared.keeper.camera_active();
+        drop(self.changed.wait_timeout_while(self.lock(), patience, open));
+    }
+
     /// Registers a session that is not started yet. `exits` is called with its number.
     pub fn add_session(
         &self,

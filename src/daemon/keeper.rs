@@ -145,8 +145,10 @@ impl Keeper {
         self.pauses_when_locked
     }
 
-    /// The machine is about to sleep, or sleeps; not any more once it is awake.
+    /// The machine is about to sleep, or sleeps; not any more once it is awake. A camera that was not closed in time is opened
+    /// anew then: of the time that it slept through nobody knows.
     pub fn set_asleep(&mut self, asleep: bool) {
+        self.outdated |= self.asleep && !asleep;
         self.asleep = asleep;
     }
 

@@ -1,10 +1,11 @@
 //! Follows logind: the machine goes to sleep and wakes up, the desktop session is locked and unlocked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use zbus::blocking::Connection;
 use zbus::proxy;
-use zbus::zvariant::OwnedObjectPath;
+use zbus::zvariant::{OwnedFd, OwnedObjectPath};
 
 use super::hub::Hub;
 
@@ -16,6 +17,8 @@ use super::hub::Hub;
 )]
 trait Login {
     fn get_session(&self, id: &str) -> zbus::Result<OwnedObjectPath>;
+
+    fn inhibit(&self, what: &str, who: &str, why: &str, mode: &str) -> zbus::Result<OwnedFd>;
 
     #[zbus(signal)]
     fn prepare_for_sleep(&self, start: bool) -> zbus::Result<()>;
@@ -56,15 +59,35 @@ fn follow_both(hub: &Arc<Hub>) -> zbus::Result<()> {
     follow_lock(&system, hub)
 }
 
+/// How long sleep is put off for a camera that does not close; logind itself waits for five seconds.
+const LONGEST_DELAY: Duration = Duration::from_secs(4);
+
 /// The camera is closed before the machine sleeps: many come back from it silent. Opened again on waking up, it starts
 /// tracking anew, as CLOCK_MONOTONIC stood still meanwhile and shows no gap.
 fn follow_sleep(system: &Connection, hub: &Hub) -> zbus::Result<()> {
-    for signal in LoginProxy::new(system)?.receive_prepare_for_sleep()? {
+    let login = LoginProxy::new(system)?;
+    let signals = login.receive_prepare_for_sleep()?;
+    let mut delay = delay_sleep(&login);
+    for signal in signals {
         let asleep = *signal.args()?.start();
         tracing::info!(asleep, "the machine sleeps, or wakes up");
         hub.change(|shared, _| shared.keeper.set_asleep(asleep));
+        if asleep {
+            hub.wait_until_closed(LONGEST_DELAY);
+            drop(delay.take());
+        } else {
+            delay = delay.or_else(|| delay_sleep(&login));
+        }
     }
     Ok(())
+}
+
+/// The machine sleeps only once this is dropped; `None` where logind does not grant it.
+fn delay_sleep(login: &LoginProxy<'_>) -> Option<OwnedFd> {
+    login
+        .inhibit("sleep", "gazed", "The camera has to be closed", "delay")
+        .inspect_err(|error| tracing::debug!(%error, "sleep cannot be put off until the camera is closed"))
+        .ok()
 }
 
 fn follow_lock(system: &Connection, hub: &Hub) -> zbus::Result<()> {

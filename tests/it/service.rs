@@ -1,11 +1,13 @@
 //! The daemon as a service: ending when unused, and following the session's lock.
 
+use std::io::{PipeReader, Read};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
 use gazed::client::{Client, Received};
 use zbus::interface;
 use zbus::object_server::SignalEmitter;
-use zbus::zvariant::{ObjectPath, OwnedObjectPath};
+use zbus::zvariant::{ObjectPath, OwnedFd, OwnedObjectPath};
 
 use crate::desk::{Desk, PATIENCE, Running, eventually};
 
@@ -37,13 +39,25 @@ fn an_unused_daemon_ends_and_a_used_one_stays() {
     assert!(status.success() && said.contains("nobody has asked for gaze"), "{said}");
 }
 
-struct Login;
+#[derive(Clone, Default)]
+struct Login {
+    /// Each ends once the machine may sleep as far as this delay is concerned.
+    delays: Arc<Mutex<Vec<PipeReader>>>,
+}
 
 #[interface(name = "org.freedesktop.login1.Manager")]
 impl Login {
     fn get_session(&self, id: &str) -> OwnedObjectPath {
         assert_eq!(id, "auto");
         ObjectPath::from_static_str_unchecked("/org/freedesktop/login1/session/c1").into()
+    }
+
+    fn inhibit(&self, what: &str, who: &str, why: &str, mode: &str) -> OwnedFd {
+        assert_eq!((what, who, mode), ("sleep", "gazed", "delay"));
+        assert!(why.contains("camera"), "{why}");
+        let (ends, held) = std::io::pipe().expect("a pipe");
+        self.delays.lock().expect("no panic").push(ends);
+        std::os::fd::OwnedFd::from(held).into()
     }
 
     #[zbus(signal)]
@@ -69,7 +83,7 @@ const LOGIN_SESSION_PATH: &str = "/org/freedesktop/login1/session/c1";
 fn with_logind(desk: &Desk, locked: bool) -> (Client, Running) {
     let login = desk.client();
     let server = login.connection().object_server();
-    server.at(LOGIN_PATH, Login).expect("serves");
+    server.at(LOGIN_PATH, Login::default()).expect("serves");
     server.at(LOGIN_SESSION_PATH, LoginSession { locked }).expect("serves");
     drop(server);
     login
@@ -133,17 +147,21 @@ fn a_sleeping_machine_closes_the_camera_and_waking_up_opens_it() {
         let told = Login::prepare_for_sleep(logind.signal_emitter(), asleep);
         zbus::block_on(told).expect("the bus is there");
     };
-    // Said until it is heard: the daemon may still be subscribing.
-    eventually("the camera is closed", || {
-        sleep(true);
-        !manager.camera_active().expect("a property")
-    });
+    let delays = logind.get().clone().delays;
+    let taken = |times| delays.lock().expect("no panic").len() == times;
+    eventually("sleep is put off, and so is listened for", || taken(1));
+    sleep(true);
+    let mut delay = delays.lock().expect("no panic").remove(0);
+    assert_eq!(delay.read(&mut [0]).expect("reads"), 0, "it is let go of");
+    assert!(!manager.camera_active().expect("a property"), "not before the camera");
+    assert!(taken(0), "asleep, nothing is to be put off");
     assert_eq!(manager.state().expect("a property"), "paused");
     assert!(manager.state_detail().expect("a property").contains("sleeps"));
     sleep(false);
     eventually("the camera is open again", || {
         manager.state().expect("a property") == "lost"
     });
+    eventually("the next sleep is put off", || taken(1));
 }
 
 #[test]

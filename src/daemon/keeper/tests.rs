@@ -139,6 +139,24 @@ fn a_sleeping_machine_has_no_camera_open() {
 }
 
 #[test]
+fn a_camera_that_slept_with_the_machine_is_opened_anew() {
+    let mut keeper = Keeper::new(false);
+    keeper.set_asleep(false);
+    keeper.set_wanted(true);
+    keeper.decide(at_ms(0));
+    keeper.opened(at_ms(1));
+    keeper.saw(None);
+    keeper.set_asleep(false);
+    assert_eq!(keeper.decide(at_ms(2)), None, "it was awake before");
+    // Both are heard of only after waking up.
+    keeper.set_asleep(true);
+    keeper.set_asleep(false);
+    assert_eq!(keeper.decide(at_ms(3)), Some(Action::Close));
+    keeper.ended(at_ms(4), None);
+    assert_eq!(keeper.decide(at_ms(4)), Some(Action::Open));
+}
+
+#[test]
 fn pausing_wins_over_clients() {
     let mut keeper = Keeper::new(true);
     keeper.set_wanted(true);
