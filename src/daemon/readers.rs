@@ -5,6 +5,9 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::frame::Frame;
 use crate::latest::{Latest, Taken};
@@ -54,10 +57,14 @@ pub fn open(ended: impl FnOnce() + Send + 'static) -> std::io::Result<(FrameRead
     Ok((reader, theirs))
 }
 
+/// How long a reader who left is taken for one who waits, while no frame comes: a claim on a camera that is paused or gone.
+const UNNOTICED: Duration = Duration::from_secs(1);
+
 fn write_frames(slot: &Latest<FrameMessage>, mut socket: UnixStream) {
     loop {
-        let message = match slot.take(super::NO_TIMEOUT) {
+        let message = match slot.take(UNNOTICED) {
             Taken::Value(message) => message,
+            Taken::TimedOut if is_closed(&socket) => return,
             Taken::TimedOut => continue,
             Taken::Closed => return,
         };
@@ -68,5 +75,27 @@ fn write_frames(slot: &Latest<FrameMessage>, mut socket: UnixStream) {
             tracing::debug!(%error, "a reader of frames is gone");
             return;
         }
+    }
+}
+
+/// True once nobody holds the other end.
+fn is_closed(socket: &UnixStream) -> bool {
+    // What is never asked for is told all the same: errors, and that the other end hung up.
+    let mut asked = [PollFd::new(socket, PollFlags::empty())];
+    poll(&mut asked, Some(&Timespec::default())).is_ok_and(|told| told > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_who_leaves_is_noticed_although_no_frame_comes() {
+        let (ended, ends) = std::sync::mpsc::channel();
+        let (_reader, theirs) = open(move || ended.send(()).expect("somebody listens")).expect("a socket");
+        let early = ends.recv_timeout(UNNOTICED + Duration::from_millis(500));
+        assert!(early.is_err(), "a reader who waits stays");
+        drop(theirs);
+        ends.recv_timeout(Duration::from_secs(60)).expect("noticed");
     }
 }
