@@ -1,9 +1,13 @@
 //! Which programs may read the gaze: the user's policy, and asking the user.
 //!
-//! A program is known by its executable, which the kernel tells, not by the name it gives itself. Two scripts of one
-//! interpreter are one program.
+//! A program is known by its executable, not by the name it gives itself to clients' lists. Two scripts of one interpreter are
+//! one program. The policy is about consent: a malicious program of the same user could run as another one, or rewrite the
+//! configuration, and is kept out by a sandbox or not at all.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -82,10 +86,41 @@ impl Gate {
     }
 }
 
-/// The executable of a process. A program that was replaced on disk while it ran reads as "PATH (deleted)", and is not what
-/// the user allowed.
-fn program_of(process_id: u32) -> std::io::Result<PathBuf> {
-    std::fs::read_link(format!("/proc/{process_id}/exe"))
+/// The executable of a process, as the kernel tells it or, where it does not, as the process was called.
+///
+/// The kernel tells nothing of processes outside to a daemon in a user namespace of its own, as the user unit gives it one. What
+/// a process was called anyone may read, but the process itself may have changed it.
+///
+/// A program that was replaced on disk while it ran reads as "PATH (deleted)" where the kernel tells, and is not what the user
+/// allowed.
+pub fn program_of(process_id: u32) -> std::io::Result<PathBuf> {
+    match std::fs::read_link(format!("/proc/{process_id}/exe")) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let command_line = std::fs::read(format!("/proc/{process_id}/cmdline"))?;
+            let called = command_line.split(|byte| *byte == 0).next().unwrap_or_default();
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            // gazectl lies beside the daemon, wherever a user has put both.
+            let beside = std::env::current_exe().ok();
+            let beside = beside.iter().filter_map(|own| Some(own.parent()?.to_owned()));
+            resolve(OsStr::from_bytes(called), beside.chain(std::env::split_paths(&path))).ok_or(error)
+        }
+        told => told,
+    }
+}
+
+/// The executable that a process was called by: a whole path, or a name in the first of these folders that has it. What is
+/// relative to the caller's folder names none.
+fn resolve(called: &OsStr, mut folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    let called = Path::new(called);
+    let found = if called.is_absolute() {
+        Some(called.to_owned())
+    } else if called.parent() == Some(Path::new("")) {
+        folders.find_map(|folder| Some(folder.join(called)).filter(|program| program.is_file()))
+    } else {
+        None
+    };
+    // The kernel tells paths without links, too.
+    found?.canonicalize().ok()
 }
 
 /// The claims of programs that the policy keeps out, once it has changed.
@@ -178,20 +213,20 @@ fn answer(connection: &Connection, program: &Path) -> zbus::Result<bool> {
     for signal in signals {
         let signal = signal?;
         let header = signal.header();
+        // Any program may send such a signal, but only who shows the notification knows what the user answered.
+        if header.sender() != reply.header().sender() {
+            continue;
+        }
+        let body = signal.body();
         match header.member().map(|member| member.as_str()) {
-            Some("ActionInvoked") => {
-                let body = signal.body();
-                let (invoked, action): (u32, &str) = body.deserialize()?;
-                if invoked == id && action != "default" {
-                    return Ok(action == "allow");
-                }
-            }
-            Some("NotificationClosed") => {
-                let (closed, _): (u32, u32) = signal.body().deserialize()?;
-                if closed == id {
-                    return Ok(false);
-                }
-            }
+            Some("ActionInvoked") => match body.deserialize::<(u32, &str)>() {
+                Ok((invoked, action)) if invoked == id && action != "default" => return Ok(action == "allow"),
+                _ => {}
+            },
+            Some("NotificationClosed") => match body.deserialize::<(u32, u32)>() {
+                Ok((closed, _)) if closed == id => return Ok(false),
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -230,6 +265,36 @@ mod tests {
         assert_eq!(gate.verdict(reader, &remembered), Verdict::Ask);
         remembered.insert(game.to_owned());
         assert_eq!(gate.verdict(game, &remembered), Verdict::Allowed);
+    }
+
+    #[test]
+    fn a_program_is_found_by_what_it_was_called() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // The temporary folder itself may be behind a link.
+        let folder = folder.path().canonicalize().expect("it is there");
+        let [first, second] = ["first", "second"].map(|name| folder.join(name));
+        for (folder, name) in [(&first, "game"), (&second, "game"), (&second, "reader")] {
+            std::fs::create_dir_all(folder).expect("a folder");
+            std::fs::write(folder.join(name), "").expect("writes");
+        }
+        std::os::unix::fs::symlink(second.join("reader"), first.join("linked")).expect("a link");
+        let found = |called: &Path| resolve(called.as_os_str(), [first.clone(), second.clone()].into_iter());
+        assert_eq!(found(Path::new("game")), Some(first.join("game")));
+        assert_eq!(found(Path::new("reader")), Some(second.join("reader")));
+        assert_eq!(found(Path::new("linked")), Some(second.join("reader")));
+        assert_eq!(found(&second.join("game")), Some(second.join("game")));
+        for nothing in [
+            "",
+            ".",
+            "..",
+            "-sh",
+            "./game",
+            "first/game",
+            "/nowhere/game",
+            "game --now",
+        ] {
+            assert_eq!(found(Path::new(nothing)), None, "{nothing}");
+        }
     }
 
     #[test]

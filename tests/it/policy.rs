@@ -1,6 +1,7 @@
 //! The user's policy on who may read the gaze.
 
 use std::collections::HashMap;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use zbus::interface;
@@ -9,7 +10,8 @@ use zbus::zvariant::OwnedValue;
 
 use gazed::client::Client;
 
-use crate::desk::{Desk, eventually};
+use crate::cli::first_lines;
+use crate::desk::{Desk, Running, eventually};
 
 const NOT_AUTHORIZED: &str = "org.gazed.Gaze1.Error.NotAuthorized";
 
@@ -72,10 +74,64 @@ fn a_list_keeps_out_who_is_not_on_it() {
     assert_eq!(refusal(manager.create_session(HashMap::new())), None);
 }
 
+/// The user unit gives the daemon a user namespace of its own, from which the kernel does not tell what others execute.
+#[test]
+fn a_list_is_kept_in_a_user_namespace_too() {
+    let desk = Desk::new();
+    let own = std::env::current_exe().expect("a test program");
+    let name = own.file_name().expect("a name").to_string_lossy().into_owned();
+    let confined = || {
+        let mut command = desk.command("unshare");
+        command.args(["--user", "--map-current-user"]);
+        command
+    };
+    let executable = format!("/proc/{}/exe", std::process::id());
+    let Ok(told) = confined().args(["readlink", &executable]).output() else {
+        eprintln!("skipped: unshare is not installed");
+        return;
+    };
+    let may_unshare = confined().arg("true").status().expect("installed").success();
+    if !may_unshare || told.status.success() {
+        eprintln!("skipped: this user may not make a namespace, or sees through it");
+        return;
+    }
+    let client = desk.client();
+    let manager = client.manager().expect("a proxy");
+    let start = || {
+        let mut command = confined();
+        command.arg(env!("CARGO_BIN_EXE_gazed"));
+        command
+            .args(["--source", &desk.empty_recording(60)])
+            .stderr(Stdio::null());
+        let gazed = Running(command.spawn().expect("unshare starts"));
+        eventually("gazed owns its name", || client.daemon_runs().expect("the bus answers"));
+        gazed
+    };
+    configure(&desk, "policy = \"list\"");
+    let gazed = start();
+    let refused = refusal(manager.create_session(HashMap::new()));
+    assert_eq!(refused.as_deref(), Some(NOT_AUTHORIZED));
+    assert_eq!(first_lines(&mut desk.gazectl(&["watch", "--json"]), 1).len(), 1);
+    drop(gazed);
+
+    configure(&desk, &format!("policy = \"list\"\nallowed = [{name:?}]"));
+    eventually("the name is free", || !client.daemon_runs().expect("answers"));
+    let _gazed = start();
+    assert_eq!(refusal(manager.create_session(HashMap::new())), None);
+    let nameless = client
+        .session(&gazed::bus::options::SessionOptions::default())
+        .expect("a session");
+    nameless.start().expect("starts");
+    let clients = manager.clients().expect("a property");
+    assert_eq!(clients[0].0, name);
+}
+
 /// A desktop that shows notifications, and a user who answers each.
 struct Notifications {
     shown: Arc<Mutex<Vec<String>>>,
     answer: &'static str,
+    /// Another program, which would like to answer for the user.
+    forger: Client,
 }
 
 #[interface(name = "org.freedesktop.Notifications")]
@@ -96,10 +152,23 @@ impl Notifications {
         assert!(actions.iter().any(|action| action == self.answer));
         self.shown.lock().expect("no panic").push(summary);
         let (emitter, answer) = (emitter.into_owned(), self.answer);
+        let forger = self.forger.connection().clone();
         // The user answers after the notification was shown.
         std::thread::spawn(move || {
             std::thread::sleep(std::time::Duration::from_millis(50));
-            zbus::block_on(Self::action_invoked(&emitter, 7, answer)).expect("the bus is there");
+            let (path, interface) = ("/org/freedesktop/Notifications", "org.freedesktop.Notifications");
+            let opposite = if answer == "allow" { "refuse" } else { "allow" };
+            let forged = forger.emit_signal(None::<&str>, path, interface, "ActionInvoked", &(7_u32, opposite));
+            forged.expect("the bus is there");
+            // Once this is answered, the bus has passed on what was sent before.
+            let bus = zbus::blocking::fdo::DBusProxy::new(&forger).expect("a proxy");
+            bus.get_id().expect("the bus answers");
+            zbus::block_on(async {
+                // Not as it should be, which is no answer.
+                emitter.emit(interface, "ActionInvoked", &("odd",)).await?;
+                Self::action_invoked(&emitter, 7, answer).await
+            })
+            .expect("the bus is there");
         });
         7
     }
@@ -114,6 +183,7 @@ fn desktop(desk: &Desk, answer: &'static str) -> (Client, Arc<Mutex<Vec<String>>
     let notifications = Notifications {
         shown: Arc::clone(&shown),
         answer,
+        forger: desk.client(),
     };
     let desktop = desk.client();
     let server = desktop.connection();

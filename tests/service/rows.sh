@@ -59,6 +59,24 @@ systemctl --user reload gazed
 until_true 5 said 'configuration was read again' >/dev/null && ok "reload: $(journalctl --user -u gazed -o verbose | grep -o 'F_CHANGED=.*' | tail -1)" ||
   fail "the configuration is not read again"
 
+printf '[clients]\npolicy = "list"\n' >~/.config/gazed/config.toml
+systemctl --user reload gazed
+listed() { journalctl --user -u gazed -o verbose | grep -q 'F_CHANGED=.*clients.policy'; }
+until_true 5 listed || fail "the policy is not read again"
+stranger=$(busctl --user call org.gazed.Gaze1 /org/gazed/Gaze1 org.gazed.Gaze1.Manager CreateSession 'a{sv}' 0 2>&1)
+samples=$(watch 10)
+if gazectl status >/dev/null && [ "$samples" -gt 5 ] && ! echo "$stranger" | grep -q '^o '; then
+  ok "with a list, gazectl watches, $samples valid samples, and others do not: $stranger"
+else
+  fail "with a list, gazectl has $samples valid samples, and another program: $stranger"
+fi
+printf '[clients]\npolicy = "list"\nallowed = ["busctl"]\n' >~/.config/gazed/config.toml
+systemctl --user reload gazed
+called() { busctl --user call org.gazed.Gaze1 /org/gazed/Gaze1 org.gazed.Gaze1.Manager CreateSession 'a{sv}' 0 >/dev/null 2>&1; }
+until_true 5 called && ok "and those on it do" || fail "a program on the list is refused"
+rm ~/.config/gazed/config.toml
+systemctl --user reload gazed
+
 before=$(show MainPID)
 began=$(now_ms)
 kill -9 "$before"

@@ -17,7 +17,7 @@ use zbus::message::Header;
 
 use super::claims::Purpose;
 use super::hub::Hub;
-use super::policy::authorize;
+use super::policy::{authorize, program_of};
 use crate::bus::error::{Error, Result};
 use crate::bus::names::{CALIBRATION_PATH_PREFIX, SESSION_PATH_PREFIX};
 
@@ -38,9 +38,9 @@ async fn process_id(connection: &zbus::Connection, name: &str) -> Result<u32> {
         .map_err(|error| Error::Failed(format!("the bus does not know the calling program: {error}")))
 }
 
-/// The name of a process's executable; empty where it is gone.
+/// The name of a process's executable; empty where it is not known.
 fn executable(process_id: u32) -> String {
-    let path = std::fs::read_link(format!("/proc/{process_id}/exe")).unwrap_or_default();
+    let path = program_of(process_id).unwrap_or_default();
     path.file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
