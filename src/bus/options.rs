@@ -31,7 +31,7 @@ impl Target {
 pub struct SessionOptions {
     /// For people, as `Clients` shows it; empty where the client gave none.
     pub app_name: String,
-    /// Samples a second at most; `None` where every frame is wanted.
+    /// Samples a second at most, 0.01 to 1000; `None` where every frame is wanted.
     pub max_rate_hz: Option<f64>,
     /// The monitor's name; `None` for the primary one.
     pub output: Option<String>,
@@ -56,6 +56,8 @@ impl SessionOptions {
     pub const DEFAULT_HORIZON: Duration = Duration::from_millis(50);
     /// Gaze cannot be forecast further: beyond it the next saccade is a matter of the mind.
     pub const LONGEST_HORIZON_MS: f64 = 200.0;
+    /// One sample in more than a minute is no stream of them.
+    pub const LOWEST_RATE_HZ: f64 = 0.01;
     /// No webcam is faster.
     pub const HIGHEST_RATE_HZ: f64 = 1000.0;
     /// Longer names and outputs are refused, as they are kept and shown.
@@ -75,10 +77,11 @@ impl SessionOptions {
         };
         let max_rate_hz: Option<f64> = get(options, "max-rate-hz")?;
         if let Some(rate) = max_rate_hz
-            && !(rate > 0.0 && rate <= Self::HIGHEST_RATE_HZ)
+            && !(Self::LOWEST_RATE_HZ..=Self::HIGHEST_RATE_HZ).contains(&rate)
         {
             return Err(Error::InvalidArgument(format!(
-                "max-rate-hz must be above 0 and at most {}, not {rate}",
+                "max-rate-hz must be from {} to {}, not {rate}",
+                Self::LOWEST_RATE_HZ,
                 Self::HIGHEST_RATE_HZ
             )));
         }
@@ -199,8 +202,9 @@ mod tests {
         assert!(reason([("horizon-ms", Value::from(200.5))]).contains("from 0 to 200"));
         assert!(reason([("lead-ms", Value::from(-1.0))]).contains("lead-ms"));
         assert!(reason([("lead-ms", Value::from(f64::NAN))]).contains("lead-ms"));
-        assert!(reason([("max-rate-hz", Value::from(0.0))]).contains("above 0"));
-        assert!(reason([("max-rate-hz", Value::from(f64::INFINITY))]).contains("at most"));
+        for rate in [0.0, 1e-300, 0.0099, 1000.1, f64::INFINITY, f64::NAN] {
+            assert!(reason([("max-rate-hz", Value::from(rate))]).contains("from 0.01 to 1000"));
+        }
         assert!(reason([("app-name", Value::from("x".repeat(257)))]).contains("longer"));
         assert!(reason([("horizon-ms", Value::from(1.0)), ("lead-ms", Value::from(1.0))]).contains("exclude"));
     }
@@ -216,7 +220,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_a_client_sends_is_what_the_daemon_reads(
-            name in "[a-z ]{0,20}", rate in proptest::option::of(0.1..1000.0_f64),
+            name in "[a-z ]{0,20}", rate in proptest::option::of(0.01..=1000.0_f64),
             output in proptest::option::of("[A-Z]{1,4}-[0-9]"), ms in 0..=200_u64, lead in any::<bool>(),
             signals in any::<bool>(),
         ) {

@@ -13,10 +13,9 @@ pub struct Pacer {
 }
 
 impl Pacer {
+    /// A rate that has no period, as zero has none, limits nothing.
     pub fn new(max_rate_hz: Option<f64>) -> Self {
-        let period = max_rate_hz
-            .filter(|rate| *rate > 0.0)
-            .map(|rate| Duration::from_secs_f64(1.0 / rate));
+        let period = max_rate_hz.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
         Self { period, due: None }
     }
 
@@ -77,7 +76,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_limit_holds_for_any_camera(rate in 0.5..120.0_f64, steps in proptest::collection::vec(1..200_u64, 1..400)) {
+        fn no_rate_panics(rate in any::<f64>(), steps in proptest::collection::vec(any::<u32>(), 0..20)) {
+            let mut pacer = Pacer::new(Some(rate));
+            let mut now_ns = 0;
+            for step in steps {
+                now_ns += u64::from(step);
+                pacer.admits(Timestamp::from_nanos(now_ns));
+            }
+        }
+
+        #[test]
+        fn the_limit_holds_for_any_camera(rate in 0.01..1000.0_f64, steps in proptest::collection::vec(1..200_u64, 1..400)) {
             let mut pacer = Pacer::new(Some(rate));
             let (mut now_ms, mut admitted) = (0, 0);
             for step in &steps {

@@ -34,9 +34,9 @@ impl Manager {
 
 #[interface(name = "org.gazed.Gaze1.Manager")]
 impl Manager {
-    /// Makes a session for the calling program and tells its object. Options: app-name s, max-rate-hz d, output s, signals
-    /// b, and one of horizon-ms d (forecasts for so long after the capture; 0 to 200, default 50) or lead-ms d (for so long
-    /// after publishing). Unknown options are ignored.
+    /// Makes a session for the calling program and tells its object. Options: app-name s, max-rate-hz d (0.01 to 1000),
+    /// output s, signals b, and one of horizon-ms d (forecasts for so long after the capture; 0 to 200, default 50) or
+    /// lead-ms d (for so long after publishing). Unknown options are ignored.
     #[zbus(out_args("session"))]
     async fn create_session(
         &self,
