@@ -157,7 +157,7 @@ pub struct Record {
     pub confidence: f64,
     /// [`Flags::DISTANCE_KNOWN`] and [`Flags::HEAD_KNOWN`] stand exactly where the two options below are `Some`.
     pub flags: Flags,
-    /// From the eyes to the camera.
+    /// From the screen's plane to the eyes.
     pub distance_mm: Option<f64>,
     pub head: Option<HeadAngles>,
 }

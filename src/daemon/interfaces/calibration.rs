@@ -222,7 +222,7 @@ impl Calibration {
         self.live().view().brightness.unwrap_or_default()
     }
 
-    /// From the eyes to the screen; 0 while it is not known.
+    /// From the screen's plane to the eyes; 0 while it is not known.
     #[zbus(property(emits_changed_signal = "false"))]
     fn distance_mm(&self) -> f64 {
         self.live().view().distance_mm.unwrap_or_default()

@@ -114,8 +114,8 @@ impl Session {
     ) -> zbus::Result<()>;
 
     /// One record, sent to the session's owner alone. Times are CLOCK_MONOTONIC in nanoseconds, positions are normalised
-    /// to the output, bits of flags are in the order valid calibrated left-open right-open blink fixation saccade pursuit
-    /// forecast-held distance-known head-known.
+    /// to the output, distance_mm is from the screen's plane to the eyes, bits of flags are in the order valid calibrated
+    /// left-open right-open blink fixation saccade pursuit forecast-held distance-known head-known.
     #[zbus(signal)]
     pub async fn sample(
         emitter: &SignalEmitter<'_>,
