@@ -65,16 +65,6 @@ impl SessionOptions {
 
     /// Reads the options of the bus. Unknown ones are ignored.
     pub fn parse(options: &HashMap<String, OwnedValue>) -> Result<Self> {
-        let text = |name: &str| -> Result<Option<String>> {
-            let text: Option<String> = get(options, name)?;
-            if text.as_ref().is_some_and(|text| text.len() > Self::LONGEST_TEXT_BYTES) {
-                let limit = Self::LONGEST_TEXT_BYTES;
-                return Err(Error::InvalidArgument(format!(
-                    "option {name} is longer than {limit} bytes"
-                )));
-            }
-            Ok(text)
-        };
         let max_rate_hz: Option<f64> = get(options, "max-rate-hz")?;
         if let Some(rate) = max_rate_hz
             && !(Self::LOWEST_RATE_HZ..=Self::HIGHEST_RATE_HZ).contains(&rate)
@@ -98,9 +88,9 @@ impl SessionOptions {
             (None, None) => Target::AfterCapture(Self::DEFAULT_HORIZON),
         };
         Ok(Self {
-            app_name: text("app-name")?.unwrap_or_default(),
+            app_name: text(options, "app-name")?.unwrap_or_default(),
             max_rate_hz,
-            output: text("output")?,
+            output: text(options, "output")?,
             target,
             signals: get(options, "signals")?.unwrap_or(true),
         })
@@ -156,6 +146,18 @@ where
             value.value_signature()
         ))),
     }
+}
+
+/// As [`get`] for a text, which may have [`SessionOptions::LONGEST_TEXT_BYTES`] at most.
+pub fn text(options: &HashMap<String, OwnedValue>, name: &str) -> Result<Option<String>> {
+    let text: Option<String> = get(options, name)?;
+    let limit = SessionOptions::LONGEST_TEXT_BYTES;
+    if text.as_ref().is_some_and(|text| text.len() > limit) {
+        return Err(Error::InvalidArgument(format!(
+            "option {name} is longer than {limit} bytes"
+        )));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    fn reads_frames(self) -> bool {
+        matches!(self, Self::Preview | Self::Recording)
+    }
+
     /// The word in the property `Clients`.
     pub fn name(self) -> &'static str {
         match self {
@@ -53,16 +57,20 @@ pub struct Claims {
 impl Claims {
     /// One client cannot fill the daemon's memory.
     pub const MOST_PER_CLIENT: usize = 64;
+    /// Nor take all its threads, of which each reader of frames needs one.
+    pub const MOST_READERS_PER_CLIENT: usize = 4;
 
     pub fn add(&mut self, client: Client, purpose: Purpose, active: bool) -> Result<u64> {
-        let held = self
-            .claims
-            .values()
-            .filter(|claim| claim.client.owner == client.owner)
-            .count();
-        if held >= Self::MOST_PER_CLIENT {
+        let own = self.claims.values().filter(|claim| claim.client.owner == client.owner);
+        let (held, most, what) = if purpose.reads_frames() {
+            let readers = own.filter(|claim| claim.purpose.reads_frames());
+            (readers.count(), Self::MOST_READERS_PER_CLIENT, "readers of frames")
+        } else {
+            (own.count(), Self::MOST_PER_CLIENT, "sessions")
+        };
+        if held >= most {
             return Err(Error::NotNow(format!(
-                "this program already holds {held} sessions; close some first"
+                "this program already holds {held} {what}; close some first"
             )));
         }
         self.last += 1;
@@ -199,6 +207,21 @@ mod tests {
         }
         assert!(claims.add(client(":1.5"), Purpose::Gaze, false).is_err());
         assert!(claims.add(client(":1.6"), Purpose::Gaze, false).is_ok());
+    }
+
+    #[test]
+    fn one_client_cannot_take_all_threads() {
+        let mut claims = Claims::default();
+        let kinds = [Purpose::Preview, Purpose::Recording].into_iter().cycle();
+        for purpose in kinds.clone().take(Claims::MOST_READERS_PER_CLIENT) {
+            claims.add(client(":1.5"), purpose, true).expect("below the limit");
+        }
+        for purpose in kinds.take(2) {
+            let refused = claims.add(client(":1.5"), purpose, true);
+            assert!(matches!(refused, Err(Error::NotNow(_))), "{refused:?}");
+        }
+        assert!(claims.add(client(":1.5"), Purpose::Gaze, true).is_ok());
+        assert!(claims.add(client(":1.6"), Purpose::Preview, true).is_ok());
     }
 
     proptest! {

@@ -355,6 +355,23 @@ fn pausing_closes_the_camera_and_survives_a_restart() {
 }
 
 #[test]
+fn a_reader_who_leaves_while_tracking_pauses_makes_room_for_another() {
+    let desk = Desk::new();
+    let _gazed = desk.start_gazed(&desk.empty_recording(60));
+    let client = desk.client();
+    let (manager, control) = (client.manager().expect("a proxy"), client.control().expect("a proxy"));
+    control.pause().expect("pauses");
+    let open = || control.open_frames(HashMap::new());
+    let readers = [(); 4].map(|()| open().expect("a socket"));
+    assert_eq!(refusal(open()), "org.gazed.Gaze1.Error.NotNow");
+    drop(readers);
+    eventually("nobody reads frames", || {
+        manager.clients().expect("a property").is_empty()
+    });
+    open().expect("a socket");
+}
+
+#[test]
 fn frames_come_over_a_socket_until_it_is_closed() {
     let desk = Desk::new();
     let _gazed = desk.start_gazed(&desk.empty_recording(60));
@@ -362,6 +379,11 @@ fn frames_come_over_a_socket_until_it_is_closed() {
     let manager = client.manager().expect("a proxy");
     let control = client.control().expect("a proxy");
     let wrong = control.open_frames(HashMap::from([("what", Value::from("spying"))]));
+    assert_eq!(refusal(wrong), "org.gazed.Gaze1.Error.InvalidArgument");
+    let long = "x".repeat(257);
+    let wrong = control.open_frames(HashMap::from([("app-name", Value::from(&long))]));
+    assert_eq!(refusal(wrong), "org.gazed.Gaze1.Error.InvalidArgument");
+    let wrong = control.begin_calibration(HashMap::from([("app-name", Value::from(&long))]));
     assert_eq!(refusal(wrong), "org.gazed.Gaze1.Error.InvalidArgument");
 
     let socket = client.frames("black box", "recording").expect("a socket");

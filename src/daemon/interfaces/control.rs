@@ -11,7 +11,7 @@ use zbus::{Connection, ObjectServer, interface};
 use super::{Calibration, admit, executable, process_id, release, sender};
 use crate::bus::error::{Error, Result};
 use crate::bus::names::{CALIBRATION_PATH_PREFIX, MANAGER_PATH};
-use crate::bus::options::get;
+use crate::bus::options::{get, text};
 use crate::calibration::profile::ProfileError;
 use crate::clock::Timestamp;
 use crate::daemon::claims::{Client, Purpose};
@@ -166,10 +166,10 @@ impl Control {
         let owner = sender(&header)?;
         let client = Client {
             owner: owner.to_owned(),
-            app_name: get(&options, "app-name")?.unwrap_or_default(),
+            app_name: text(&options, "app-name")?.unwrap_or_default(),
             process_id: 0,
         };
-        let output: Option<String> = get(&options, "output")?;
+        let output = text(&options, "output")?;
         let placement = self.hub.lock().placement(output.as_deref())?;
         let tracked = self.hub.lock().layout.tracked().clone();
         let screen_mm: Option<(f64, f64)> = get(&options, "screen-mm")?;
@@ -225,7 +225,7 @@ impl Control {
     ) -> Result<OwnedFd> {
         admit(&self.hub, connection, &header).await?;
         let owner = sender(&header)?;
-        let what: Option<String> = get(&options, "what")?;
+        let what = text(&options, "what")?;
         let purpose = match what.as_deref() {
             None | Some("preview") => Purpose::Preview,
             Some("recording") => Purpose::Recording,
@@ -237,7 +237,7 @@ impl Control {
         };
         let client = Client {
             owner: owner.to_owned(),
-            app_name: get(&options, "app-name")?.unwrap_or_default(),
+            app_name: text(&options, "app-name")?.unwrap_or_default(),
             process_id: 0,
         };
         let id = self.hub.change(|shared, _| shared.claims.add(client, purpose, true))?;
