@@ -177,7 +177,7 @@ impl Profiles {
 }
 
 /// Names become file names, so nothing in them may lead out of the folder or hide the file.
-fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
     name.chars().next().is_some_and(char::is_alphanumeric) && name.chars().count() <= 64 && name.chars().all(allowed)
 }

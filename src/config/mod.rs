@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::profile::{ProfileError, is_name};
 use crate::forecast::Method;
 use crate::geometry::{Screen, Setup};
 use crate::outputs::Output;
@@ -262,9 +263,10 @@ impl Config {
             }
         }
         let name = &self.profile.name;
-        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+        if !is_name(name) {
             return Err(format!(
-                "profile.name = \"{name}\" cannot name a file: leave out slashes and leading dots"
+                "profile.name = \"{name}\": {}",
+                ProfileError::BadName(name.clone())
             ));
         }
         Ok(())

@@ -166,6 +166,10 @@ fn one_calibration_at_a_time_and_it_ends_with_its_owner() {
     assert_eq!(refusal(calibration.fit()), "org.gazed.Gaze1.Error.NotNow");
     assert_eq!(refusal(calibration.commit("new")), "org.gazed.Gaze1.Error.NotNow");
     assert_eq!(
+        refusal(calibration.commit("../new")),
+        "org.gazed.Gaze1.Error.InvalidArgument"
+    );
+    assert_eq!(
         refusal(calibration.add_target(2.0, 0.5, 0, 1)),
         "org.gazed.Gaze1.Error.InvalidArgument"
     );

@@ -10,11 +10,11 @@ use zbus::message::Header;
 use zbus::zvariant::{OwnedFd, Value};
 use zbus::{ObjectServer, interface};
 
-use super::control::{announce_profiles, on_screen};
+use super::control::{announce_profiles, on_screen, refused};
 use super::{release, sender};
 use crate::bus::error::{Error, Result};
 use crate::calibration::gathering::{Gathered, Gathering, gather};
-use crate::calibration::profile::Profile;
+use crate::calibration::profile::{Profile, ProfileError, is_name};
 use crate::calibration::quality::measure;
 use crate::clock::Timestamp;
 use crate::daemon::arrangement::Place;
@@ -154,6 +154,9 @@ impl Calibration {
         #[zbus(object_server)] server: &ObjectServer,
     ) -> Result<()> {
         self.check_owner(&header)?;
+        if !is_name(&profile) {
+            return Err(refused(ProfileError::BadName(profile)));
+        }
         let shown = {
             let mut live = self.live();
             let date = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
@@ -165,8 +168,8 @@ impl Calibration {
                 monitor,
                 ..made.ok_or_else(not_fitted)?
             };
-            let saved = live.profiles().save(&profile).and_then(|()| live.adopt(profile));
-            saved.map_err(|error| Error::Failed(error.to_string()))?;
+            live.profiles().save(&profile).map_err(refused)?;
+            live.adopt(profile).map_err(refused)?;
             live.shown()
         };
         let name = shown

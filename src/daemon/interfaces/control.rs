@@ -287,7 +287,7 @@ pub fn on_screen(x: f64, y: f64) -> Result<ScreenPoint> {
     )))
 }
 
-fn refused(error: ProfileError) -> Error {
+pub fn refused(error: ProfileError) -> Error {
     let reason = error.to_string();
     match error {
         ProfileError::BadName(_) => Error::InvalidArgument(reason),
