@@ -15,6 +15,8 @@ pub struct Desk {
     id: String,
     /// A person measured it.
     told_mm: Option<[f64; 2]>,
+    /// A person measured it for the calibration that is being made.
+    tried_mm: Option<[f64; 2]>,
 }
 
 impl Desk {
@@ -24,6 +26,7 @@ impl Desk {
             monitor: monitor.clone(),
             id: String::new(),
             told_mm: None,
+            tried_mm: None,
         };
         desk.set_monitor(monitor, plugged_in);
         desk
@@ -39,15 +42,20 @@ impl Desk {
         let known = plugged_in.iter().find(|known| known.is_called(&monitor.name));
         let id = known.map_or_else(|| monitor.name.clone(), |known| known.edid.id());
         if id != self.id {
-            self.told_mm = None;
+            (self.told_mm, self.tried_mm) = (None, None);
         }
         self.id = id;
         self.monitor = monitor.clone();
     }
 
-    /// Width and height of the visible area, as a person measured them.
-    pub fn tell_size(&mut self, size_mm: [f64; 2]) {
-        self.told_mm = Some(size_mm);
+    /// Width and height of the visible area, as a person measured them for a calibration; `None` once that has ended. They
+    /// hold on where they were kept before.
+    pub fn try_size(&mut self, size_mm: Option<[f64; 2]>) {
+        self.tried_mm = size_mm;
+    }
+
+    pub fn keep_size(&mut self) {
+        self.told_mm = self.tried_mm.or(self.told_mm);
     }
 
     /// The geometry of screen and camera. Where neither configuration nor monitor nor person says how large the screen is,
@@ -59,7 +67,7 @@ impl Desk {
             Some(screen) if !is_known => Some([screen.width_mm, screen.height_mm]),
             _ => None,
         };
-        if let Some([width_mm, height_mm]) = self.told_mm.or(told) {
+        if let Some([width_mm, height_mm]) = self.tried_mm.or(self.told_mm).or(told) {
             screen = Screen {
                 width_mm,
                 height_mm,
@@ -149,8 +157,14 @@ mod tests {
         desk.set_monitor(&output("DP-2", [0.0, 0.0]), &[]);
         assert_eq!(width(&desk), 400.0, "the calibration, for want of better");
         assert_eq!(desk.setup(None).screen.width_mm, 531.0, "the usual one");
-        desk.tell_size([600.0, 340.0]);
-        assert_eq!(width(&desk), 600.0, "a person");
+        desk.try_size(Some([700.0, 400.0]));
+        assert_eq!(width(&desk), 700.0, "a person");
+        desk.try_size(None);
+        assert_eq!(width(&desk), 400.0, "who gave up");
+        desk.try_size(Some([600.0, 340.0]));
+        desk.keep_size();
+        desk.try_size(None);
+        assert_eq!(width(&desk), 600.0, "it was kept");
         assert_eq!(desk.setup(None).camera_x_mm, 300.0, "the camera stays above the middle");
         desk.set_monitor(&output("DP-2", [0.0, 0.0]), &[]);
         assert_eq!(width(&desk), 600.0, "it is still the same monitor");

@@ -49,8 +49,8 @@ pub struct Live {
     profiles: Profiles,
     desk: Desk,
     source: Option<SourceInfo>,
-    /// A person chose the profile in use for this camera, or, where it is empty, for the next one that opens.
-    pinned_for: Option<String>,
+    /// A person chose the profile in use for this place; where its camera is empty, for the next one that opens.
+    pinned_for: Option<Place>,
     method: Method,
     stills: bool,
     pipeline: Pipeline,
@@ -139,7 +139,7 @@ impl Live {
     /// Uses a profile from the next frame on, as somebody wants it: wherever it was made.
     pub fn use_profile(&mut self, name: &str) -> Result<(), ProfileError> {
         self.recall_profile(name)?;
-        self.pinned_for = Some(self.camera().to_owned());
+        self.pinned_for = Some(self.place());
         Ok(())
     }
 
@@ -161,6 +161,7 @@ impl Live {
     /// The monitor that is tracked, once the desktop has told of it or it has changed.
     pub fn set_monitor(&mut self, monitor: &Output) {
         self.desk.set_monitor(monitor, &plugged_in());
+        self.choose_profile();
         self.refresh();
     }
 
@@ -179,10 +180,15 @@ impl Live {
         self.rebuild(setup, self.stills).inspect_err(|_| self.method = method)
     }
 
-    /// How large the screen is, as a person measured it.
-    pub fn tell_screen_size(&mut self, size_mm: [f64; 2]) {
-        self.desk.tell_size(size_mm);
+    /// How large the screen is, as a person measured it for a calibration; `None` once that has ended.
+    pub fn try_screen_size(&mut self, size_mm: Option<[f64; 2]>) {
+        self.desk.try_size(size_mm);
         self.refresh();
+    }
+
+    /// What a person measured holds from now on, as the calibration does.
+    pub fn keep_screen_size(&mut self) {
+        self.desk.keep_size();
     }
 
     /// Camera and monitor of a calibration that is made now.
@@ -201,18 +207,16 @@ impl Live {
         own.unwrap_or_else(|| self.desk.setup(profile.map(|profile| &profile.screen)))
     }
 
-    /// Changes to the calibration that was made before this camera, if there is one and nobody chose another.
+    /// Changes to the calibration that was made at this place, if there is one and nobody chose another.
     fn choose_profile(&mut self) {
-        let camera = self.camera().to_owned();
-        if self
-            .pinned_for
-            .as_ref()
-            .is_some_and(|chosen| chosen.is_empty() || *chosen == camera)
+        let place = self.place();
+        if let Some(pinned) = &mut self.pinned_for
+            && pinned.monitor == place.monitor
+            && (pinned.camera.is_empty() || pinned.camera == place.camera)
         {
-            self.pinned_for = Some(camera);
+            *pinned = place;
             return;
         }
-        let place = self.desk.place(&camera);
         let names = self.profiles.names().unwrap_or_default();
         // One that cannot be loaded has no say; whoever asks for it by name is told why.
         let stored = names
@@ -223,7 +227,8 @@ impl Live {
             match self.adopt(profile) {
                 Ok(()) => tracing::info!(
                     profile = name,
-                    camera,
+                    camera = place.camera,
+                    monitor = place.monitor,
                     "the calibration made with this camera and monitor"
                 ),
                 Err(error) => tracing::warn!(%error, "the calibration of this camera and monitor cannot be used"),
@@ -236,6 +241,8 @@ impl Live {
         self.pipeline.set_mapping(Mapping::default());
         self.drift = Drift::default();
         self.profile = None;
+        self.pinned_for = None;
+        self.refresh();
     }
 
     /// The user looked at this point at that moment: shifts the map so that it says so too.
@@ -311,5 +318,126 @@ impl Live {
         self.pipeline.set_drift(self.drift.shift());
         self.stills = stills;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibration::Sample;
+    use crate::daemon::tracking::Tracker;
+    use crate::geometry::Screen;
+
+    fn monitor(name: &str) -> Output {
+        Output {
+            name: name.into(),
+            position_px: [0, 0],
+            size_px: [1920, 1080],
+            // Nobody knows.
+            size_mm: [0.0, 0.0],
+        }
+    }
+
+    /// A calibration made before "cam" at a monitor of that name and width.
+    fn profile(live: &Live, name: &str, monitor: &str, width_mm: f64) -> Profile {
+        let corners = [[0.1, 0.1], [0.9, 0.1], [0.5, 0.5], [0.1, 0.9], [0.9, 0.9]];
+        let sample = |[x, y]: [f64; 2]| Sample {
+            target: ScreenPoint::new(x, y),
+            features: Features::blank(),
+        };
+        Profile {
+            format: Profile::FORMAT,
+            name: name.into(),
+            weights: live.weights_version().into(),
+            date: "2026-01-01T00:00:00Z".into(),
+            points: 5,
+            accuracy_deg: 1.0,
+            precision_deg: 1.0,
+            screen: Screen {
+                width_mm,
+                ..Screen::default()
+            },
+            camera: "cam".into(),
+            monitor: monitor.into(),
+            samples: corners.map(sample).to_vec(),
+        }
+    }
+
+    /// Before the monitor "DP-1", with profiles for it and "DP-2" and an older one that is 400 mm wide, of "DP-3".
+    fn live(folder: &std::path::Path) -> Live {
+        let profiles = Profiles::in_folder(folder);
+        let live = Live::new(Config::default(), &monitor("DP-1"), None, profiles).expect("the nets that are built in");
+        for (name, monitor, width_mm) in [("one", "DP-1", 500.0), ("two", "DP-2", 600.0), ("three", "DP-3", 400.0)] {
+            let profile = profile(&live, name, monitor, width_mm);
+            live.profiles().save(&profile).expect("writes");
+        }
+        live
+    }
+
+    fn open(live: &mut Live) {
+        live.source_opened(&SourceInfo {
+            name: "cam".into(),
+            width_px: 640,
+            height_px: 480,
+            frame_rate_hz: 30.0,
+            stills: false,
+            setup: None,
+        });
+    }
+
+    /// The profile in use, and the width that the screen is taken to have.
+    fn in_use(live: &Live) -> (Option<String>, f64) {
+        let name = live.shown().map(|shown| shown.profile);
+        (name, live.setup().screen.width_mm)
+    }
+
+    fn using(name: &str, width_mm: f64) -> (Option<String>, f64) {
+        (Some(name.to_owned()), width_mm)
+    }
+
+    #[test]
+    fn another_monitor_has_another_calibration() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut live = live(folder.path());
+        open(&mut live);
+        assert_eq!(in_use(&live), using("one", 500.0));
+        live.set_monitor(&monitor("DP-2"));
+        assert_eq!(in_use(&live), using("two", 600.0));
+        live.use_profile("three").expect("it is there");
+        live.set_monitor(&monitor("DP-2"));
+        assert_eq!(in_use(&live), using("three", 400.0), "somebody wants it here");
+        live.set_monitor(&monitor("DP-1"));
+        assert_eq!(in_use(&live), using("one", 500.0), "but not there");
+    }
+
+    #[test]
+    fn a_forgotten_profile_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut live = live(folder.path());
+        let unknown_mm = live.setup().screen.width_mm;
+        open(&mut live);
+        live.use_profile("three").expect("it is there");
+        open(&mut live);
+        assert_eq!(in_use(&live), using("three", 400.0));
+        live.profiles().delete("three").expect("deletes");
+        live.forget_profile();
+        assert_eq!(in_use(&live), (None, unknown_mm));
+        open(&mut live);
+        assert_eq!(in_use(&live), using("one", 500.0));
+    }
+
+    #[test]
+    fn a_screen_measured_for_a_calibration_is_forgotten_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut live = live(folder.path());
+        open(&mut live);
+        live.try_screen_size(Some([700.0, 400.0]));
+        assert_eq!(in_use(&live), using("one", 700.0));
+        live.try_screen_size(None);
+        assert_eq!(in_use(&live), using("one", 500.0));
+        live.try_screen_size(Some([700.0, 400.0]));
+        live.keep_screen_size();
+        live.try_screen_size(None);
+        assert_eq!(in_use(&live), using("one", 700.0));
     }
 }

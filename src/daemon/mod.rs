@@ -34,7 +34,7 @@ mod watching;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -130,11 +130,7 @@ fn serve(arguments: &Arguments, source: impl FnOnce(Arc<Settings>) -> anyhow::Re
     hub.change(|shared, _| settings::apply_service(shared, &config));
     let live = Arc::new(Mutex::new(live));
     login::follow(&hub).context("cannot start a thread")?;
-    desktop::follow(&hub, &config.screen)?;
-    let tracked = hub.lock().layout.tracked().clone();
-    live.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .set_monitor(&tracked);
+    desktop::follow(&hub, &live, &config.screen)?;
 
     let (opener, synthetic_user) = source(Arc::clone(&settings))?;
     let connection = connect(&hub, &live, synthetic_user)?;

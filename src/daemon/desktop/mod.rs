@@ -3,12 +3,13 @@
 //! monitors' EDID.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 
 use super::hub::Hub;
+use super::live::Live;
 use crate::config::ScreenConfig;
 use crate::edid::{Connected, connected};
 use crate::geometry::Screen;
@@ -94,22 +95,28 @@ fn complete(outputs: &mut [Output], screen: &ScreenConfig, tracked: &str, plugge
 /// How long the first answer of a desktop is waited for; it comes in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Keeps the hub's layout as the desktop has it, on a thread of its own. Returns when the first answer is in, or will not
-/// come soon.
-pub fn follow(hub: &Arc<Hub>, screen: &ScreenConfig) -> anyhow::Result<()> {
+/// Keeps the monitors of hub and tracker as the desktop has them, on a thread of its own. Returns when the first answer is in,
+/// or will not come soon.
+pub fn follow(hub: &Arc<Hub>, live: &Arc<Mutex<Live>>, screen: &ScreenConfig) -> anyhow::Result<()> {
     let given = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let (wayland, x11) = (given("WAYLAND_DISPLAY") || given("WAYLAND_SOCKET"), given("DISPLAY"));
     if !screen.others.is_empty() || !(wayland || x11) {
         // Whoever wrote down monitors knows better.
         return Ok(());
     }
-    let (hub, screen) = (Arc::clone(hub), screen.clone());
+    let (hub, live, screen) = (Arc::clone(hub), Arc::clone(live), screen.clone());
     let (first, answered) = crossbeam_channel::bounded(1);
     let follow = move || {
         let mut tell = |told: Told| {
             if let Some(layout) = told.layout(&screen) {
                 tracing::info!(monitors = layout.names(), "the desktop's monitors");
-                hub.change(|shared, _| shared.set_layout(layout));
+                // Held before the hub's lock, never the other way round.
+                let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
+                live.set_monitor(layout.tracked());
+                hub.change(|shared, _| {
+                    shared.calibrated = live.shown();
+                    shared.set_layout(layout);
+                });
             }
             let _ = first.try_send(());
         };

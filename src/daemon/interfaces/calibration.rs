@@ -30,6 +30,8 @@ pub struct Calibration {
     id: u64,
     /// From the tracked monitor to the one that points are shown on.
     placement: Placement,
+    /// The tracked monitor, which the calibration is of.
+    monitor: String,
     gathering: Mutex<Gathering>,
 }
 
@@ -38,17 +40,24 @@ impl Calibration {
     const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
     pub fn new(hub: Arc<Hub>, live: Arc<Mutex<Live>>, id: u64, placement: Placement) -> Self {
+        let place = live.lock().unwrap_or_else(PoisonError::into_inner).place();
         Self {
             hub,
             live,
             id,
             placement,
+            monitor: place.monitor,
             gathering: Mutex::default(),
         }
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was told for this calibration alone holds no more.
+    pub fn give_up(&self) {
+        self.live().try_screen_size(None);
     }
 
     fn gathering(&self) -> MutexGuard<'_, Gathering> {
@@ -163,6 +172,11 @@ impl Calibration {
             let screen = live.setup().screen;
             let made = self.gathering().profile(&profile, live.weights_version(), date, screen);
             let Place { camera, monitor } = live.place();
+            if monitor != self.monitor {
+                return Err(Error::NotNow(
+                    "another monitor is tracked than when the calibration began: calibrate again".into(),
+                ));
+            }
             let profile = Profile {
                 camera,
                 monitor,
@@ -170,6 +184,7 @@ impl Calibration {
             };
             live.profiles().save(&profile).map_err(refused)?;
             live.adopt(profile).map_err(refused)?;
+            live.keep_screen_size();
             live.shown()
         };
         let name = shown

@@ -154,7 +154,8 @@ impl Control {
 
     /// Begins a calibration and tells its object. One runs at a time; it is aborted when the calling program vanishes.
     /// The camera is open meanwhile. Options: app-name s, output s (the monitor that points are shown on, default primary),
-    /// screen-mm (dd) (width and height of the tracked monitor, where it does not say them itself).
+    /// screen-mm (dd) (width and height of the tracked monitor, where it does not say them itself; 30 to 10000, kept with
+    /// Commit only).
     #[zbus(out_args("calibration"))]
     async fn begin_calibration(
         &self,
@@ -171,7 +172,6 @@ impl Control {
         };
         let output = text(&options, "output")?;
         let placement = self.hub.lock().placement(output.as_deref())?;
-        let tracked = self.hub.lock().layout.tracked().clone();
         let screen_mm: Option<(f64, f64)> = get(&options, "screen-mm")?;
         if let Some(size) = screen_mm
             && ![size.0, size.1]
@@ -189,18 +189,18 @@ impl Control {
             }
             shared.claims.add(client, Purpose::Calibration, true)
         })?;
-        {
-            let mut live = self.live();
-            live.set_monitor(&tracked);
-            if let Some((width_mm, height_mm)) = screen_mm {
-                live.tell_screen_size([width_mm, height_mm]);
-            }
-        }
         let server = connection.object_server();
         let path = OwnedObjectPath::try_from(format!("{CALIBRATION_PATH_PREFIX}{id}")).map_err(zbus::Error::from)?;
         let object = Calibration::new(Arc::clone(&self.hub), Arc::clone(&self.live), id, placement);
-        server.at(&path, object).await?;
-        match process_id(connection, owner).await {
+        let served = server.at(&path, object).await;
+        let process_id = match served {
+            Ok(_) => {
+                self.live().try_screen_size(screen_mm.map(Into::into));
+                process_id(connection, owner).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        match process_id {
             Ok(process_id) => {
                 self.hub
                     .change(|shared, _| shared.claims.identify(id, process_id, executable(process_id)));

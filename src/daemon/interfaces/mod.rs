@@ -56,6 +56,13 @@ async fn admit(hub: &Arc<Hub>, connection: &zbus::Connection, header: &Header<'_
 
 /// Gives up a claim and takes its object off the bus.
 pub async fn release(hub: &Hub, server: &zbus::ObjectServer, id: u64) {
+    // Before the claim is free: the next calibration may begin as soon as it is.
+    if let Ok(calibration) = server
+        .interface::<_, Calibration>(format!("{CALIBRATION_PATH_PREFIX}{id}"))
+        .await
+    {
+        calibration.get().await.give_up();
+    }
     let purpose = hub.release(id);
     let removed = match purpose {
         Some(Purpose::Gaze) => server.remove::<Session, _>(format!("{SESSION_PATH_PREFIX}{id}")).await,
