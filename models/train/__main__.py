@@ -60,6 +60,8 @@ def main() -> None:
     shares.add_argument("--steps", type=int, default=4000)
     shares.add_argument("--synthetic", type=Path, nargs="+", required=True, help="recordings to train on")
     shares.add_argument("--measured", type=Path, nargs="+", required=True, help="recordings of other people to measure on")
+    bits = commands.add_parser("precision", help="what fewer bits a weight cost in accuracy")
+    bits.add_argument("--synthetic", type=Path, nargs="+", required=True, help="recordings of people never trained on")
     export = commands.add_parser("export", help="write models/NET.onnx, golden pairs and the manifest")
     export.add_argument("net", choices=["finder", "landmarks", "eyes"])
     export.add_argument("--tag", default="")
@@ -114,6 +116,10 @@ def main() -> None:
         from .ablation import ablation
 
         ablation(arguments.steps, arguments.synthetic, arguments.measured)
+    elif arguments.command == "precision":
+        from .precision import precision
+
+        precision(arguments.synthetic)
     elif arguments.command == "export":
         from .export import export as write
 

@@ -124,9 +124,9 @@ def _robustness(table: dict[str, Any], results: dict[str, Any]) -> str:
     return stale + _table(["factor", "step", "tracked", "pupil median px", "95 % px", "median % of eye", "gaze, deg"], rows)
 
 
-def _ablation(shares: dict[str, Any]) -> str:
-    names = list(next(iter(shares.values())))
-    return _table(["samples", *names], [[share, *(row[name] for name in names)] for share, row in shares.items()])
+def _rows(first: str, part: dict[str, Any]) -> str:
+    names = list(next(iter(part.values())))
+    return _table([first, *names], [[key, *(row[name] for name in names)] for key, row in part.items()])
 
 
 def _yardstick(yard: dict[str, Any]) -> str:
@@ -153,7 +153,7 @@ def card() -> None:
     ])
     tables: dict[str, Callable[[dict[str, Any]], str]] = {
         "test": _faces, "validation": _faces, "webcam": _flat, "synthetic": _synthetic, "false_alarms": _flat,
-        "ablation": lambda part: _ablation(part["shares"]),
+        "ablation": lambda part: _rows("samples", part["shares"]), "precision": lambda part: _rows("bits a weight", part["bits"]),
     }
     parts = {
         "FILES": files + f"\n{size} bytes together.\n",

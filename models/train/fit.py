@@ -94,6 +94,9 @@ def average(name: str, tags: list[str], out: str) -> Path:
 def _crops(name: str) -> list[Tensor]:
     """Some batches as a net sees them while it is trained."""
     # Training photographs: what is measured on the others stays unseen.
+    if name == "finder":
+        maker = scenes.SceneMaker(targets(), "train", 2)
+        return [maker.batch(BATCH["finder"])[0] for _ in range(4)]
     held = list(islice(targets().portraits("train"), 100))
     if name == "eyes":
         store = samples.EyeStore.build(held)
