@@ -60,11 +60,15 @@ const POINTS: [(f64, f64); 9] = [
 const ARRIVAL_S: f64 = 0.7;
 const REST_S: f64 = 1.0;
 /// Then the head turns, degrees to the left and up, while the eyes stay on a point.
-const TURNS: [((f64, f64), (f64, f64)); 4] = [
-    ((0.4, 0.45), (15.0, 0.0)),
-    ((0.6, 0.45), (-15.0, 0.0)),
-    ((0.45, 0.55), (0.0, 10.0)),
-    ((0.55, 0.55), (0.0, -10.0)),
+const TURNS: [((f64, f64), (f64, f64)); 8] = [
+    ((0.42, 0.47), (15.0, 0.0)),
+    ((0.58, 0.47), (-15.0, 0.0)),
+    ((0.46, 0.56), (0.0, 10.0)),
+    ((0.54, 0.56), (0.0, -10.0)),
+    ((0.34, 0.42), (15.0, 0.0)),
+    ((0.66, 0.42), (-15.0, 0.0)),
+    ((0.38, 0.61), (0.0, 10.0)),
+    ((0.62, 0.61), (0.0, -10.0)),
 ];
 /// Time that the eyes need to reach the point and the head to have turned most of the way.
 const TURN_S: f64 = 0.9;

@@ -12,13 +12,17 @@ use super::tour::median;
 use crate::clock::Timestamp;
 use crate::geometry::ScreenPoint;
 
-/// The turns, each with a point of its own: near the middle, where a turned head still sees it well, and at places where no
-/// layout has one.
-const TURNS: [(Turn, ScreenPoint); 4] = [
-    (Turn::Left, ScreenPoint::new(0.42, 0.47)),
-    (Turn::Right, ScreenPoint::new(0.58, 0.47)),
-    (Turn::Up, ScreenPoint::new(0.46, 0.56)),
-    (Turn::Down, ScreenPoint::new(0.54, 0.56)),
+/// The turns, each with points of its own: near the middle, where a turned head still sees them well, and at places where no
+/// layout has one. Whoever turned to the first is asked to turn once more, to the second: what one look tells is half
+/// noise.
+const TURNS: [(Turn, [ScreenPoint; 2]); 4] = [
+    (Turn::Left, [ScreenPoint::new(0.42, 0.47), ScreenPoint::new(0.34, 0.42)]),
+    (
+        Turn::Right,
+        [ScreenPoint::new(0.58, 0.47), ScreenPoint::new(0.66, 0.42)],
+    ),
+    (Turn::Up, [ScreenPoint::new(0.46, 0.56), ScreenPoint::new(0.38, 0.61)]),
+    (Turn::Down, [ScreenPoint::new(0.54, 0.56), ScreenPoint::new(0.62, 0.61)]),
 ];
 /// Nobody needs to turn further than feels easy: this much, in degrees to either side, up or down, is enough.
 const ENOUGH_DEG: f64 = 9.0;
@@ -35,10 +39,20 @@ const PATIENCE_S: f64 = 6.0;
 /// Yaw and pitch in degrees.
 type Pose = [f64; 2];
 
+/// A turn that is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    turn: Turn,
+    point: ScreenPoint,
+    /// Where it is asked for once more.
+    again: Option<ScreenPoint>,
+}
+
 #[derive(Debug)]
 pub struct Turns {
-    queue: VecDeque<(Turn, ScreenPoint)>,
-    shown: Option<(Turn, ScreenPoint, Timestamp)>,
+    queue: VecDeque<Asked>,
+    /// What is asked for now, and since when its point is shown.
+    shown: Option<(Asked, Timestamp)>,
     begun: Timestamp,
     /// Poses from before the first turn was asked for.
     usual: Vec<Pose>,
@@ -53,7 +67,14 @@ pub struct Turns {
 impl Turns {
     pub fn new(now: Timestamp) -> Self {
         let mut turns = Self {
-            queue: TURNS.into(),
+            queue: TURNS
+                .into_iter()
+                .map(|(turn, [point, again])| Asked {
+                    turn,
+                    point,
+                    again: Some(again),
+                })
+                .collect(),
             shown: None,
             begun: now,
             usual: Vec::new(),
@@ -69,7 +90,14 @@ impl Turns {
     fn next(&mut self, now: Timestamp) {
         self.turned = None;
         self.share = 0.0;
-        self.shown = self.queue.pop_front().map(|(turn, point)| (turn, point, now));
+        self.shown = self.queue.pop_front().map(|asked| (asked, now));
+    }
+
+    /// How many turns are asked for in all, if those to come are made.
+    fn expected(&self) -> usize {
+        let to_come = self.shown.iter().map(|(asked, _)| asked).chain(&self.queue);
+        let to_come: usize = to_come.map(|asked| 1 + usize::from(asked.again.is_some())).sum();
+        self.taken + self.missed.len() + to_come
     }
 
     fn is_asked_for(&self, now: Timestamp) -> bool {
@@ -77,7 +105,7 @@ impl Turns {
     }
 
     fn give_up(&mut self, reason: &str, now: Timestamp) {
-        if let Some((_, point, _)) = self.shown {
+        if let Some((Asked { point, .. }, _)) = self.shown {
             let reason = reason.to_owned();
             self.missed.push(Missed { point, reason });
             self.next(now);
@@ -99,12 +127,12 @@ impl Turns {
 
 impl Course for Turns {
     fn shown(&self, now: Timestamp) -> Option<Shown> {
-        let (turn, point, since) = self.shown?;
+        let (Asked { turn, point, .. }, since) = self.shown?;
         Some(Shown {
             point,
             since,
             number: self.taken + self.missed.len() + 1,
-            of: TURNS.len(),
+            of: self.expected(),
             turn: self.is_asked_for(now).then_some(turn),
         })
     }
@@ -114,7 +142,7 @@ impl Course for Turns {
     }
 
     fn see(&mut self, seen: Seen) {
-        let (Some((turn, _, since)), Some(pose), Some(_)) = (self.shown, seen.head_deg, seen.gaze) else {
+        let (Some((Asked { turn, .. }, since)), Some(pose), Some(_)) = (self.shown, seen.head_deg, seen.gaze) else {
             return;
         };
         if !self.is_asked_for(seen.captured) {
@@ -136,7 +164,7 @@ impl Course for Turns {
     }
 
     fn step(&mut self, now: Timestamp) -> Step {
-        let Some((_, point, since)) = self.shown else {
+        let Some((Asked { point, .. }, since)) = self.shown else {
             return Step::Over;
         };
         if let Some((from, to)) = self.turned
@@ -158,6 +186,21 @@ impl Course for Turns {
 
     fn taken(&mut self, now: Timestamp) {
         self.taken += 1;
+        if let Some((
+            Asked {
+                turn,
+                again: Some(point),
+                ..
+            },
+            _,
+        )) = self.shown
+        {
+            self.queue.push_back(Asked {
+                turn,
+                point,
+                again: None,
+            });
+        }
         self.next(now);
     }
 
@@ -219,8 +262,8 @@ mod tests {
     fn somebody_who_turns_as_asked_is_through_in_some_seconds() {
         let mut turns = Turns::new(at(0.0));
         let took_s = run(&mut turns, obedient);
-        assert_eq!((turns.points_taken(), turns.points_missed()), (4, &[][..]));
-        assert!((6.0..12.0).contains(&took_s), "{took_s} s");
+        assert_eq!((turns.points_taken(), turns.points_missed()), (8, &[][..]));
+        assert!((12.0..20.0).contains(&took_s), "{took_s} s");
     }
 
     #[test]
@@ -231,8 +274,13 @@ mod tests {
             Some(Turn::Up) => obedient(None, seconds),
             turn => obedient(turn, seconds),
         };
+        assert_eq!(turns.expected(), 8);
         run(&mut turns, wrong);
-        assert_eq!(turns.points_taken(), 2);
+        assert_eq!(
+            (turns.points_taken(), turns.expected()),
+            (4, 6),
+            "nobody is asked again in vain"
+        );
         let reasons: Vec<&str> = turns.missed.iter().map(|missed| missed.reason.as_str()).collect();
         assert_eq!(reasons, ["the head was not turned"; 2]);
     }
@@ -244,8 +292,8 @@ mod tests {
             obedient(turn, if seconds > 1.2 && seconds < 2.5 { 0.0 } else { seconds })
         };
         let took_s = run(&mut turns, hasty);
-        assert_eq!(turns.points_taken(), 4);
-        assert!(took_s > 4.0 * 2.5, "{took_s} s");
+        assert_eq!(turns.points_taken(), 8);
+        assert!(took_s > 8.0 * 2.5, "{took_s} s");
     }
 
     #[test]
