@@ -33,7 +33,7 @@ impl Region {
     const ASIDE_MM: f64 = 80.0;
     /// The distance counts by what it does to the picture's scale, and is measured less exactly.
     const IN_DEPTH_MM: f64 = 120.0;
-    /// So far beyond how it was turned, 10 degrees: heads turned by 15 degrees, and moved by 10 cm, tripled the error.
+    /// So far beyond how it was turned, 10 degrees: heads turned by 15 degrees, and moved by 10 cm, double the error.
     const TURN_RAD: f64 = 0.175;
 
     /// Of the frames that a calibration was made from; there is at least one.

@@ -13,8 +13,7 @@ use crate::clock::Timestamp;
 use crate::geometry::ScreenPoint;
 
 /// The turns, each with points of its own: near the middle, where a turned head still sees them well, and at places where no
-/// layout has one. Whoever turned to the first is asked to turn once more, to the second: what one look tells is half
-/// noise.
+/// layout has one. Whoever turned to the first is asked to turn once more, to the second: one look alone is noisy.
 const TURNS: [(Turn, [ScreenPoint; 2]); 4] = [
     (Turn::Left, [ScreenPoint::new(0.42, 0.47), ScreenPoint::new(0.34, 0.42)]),
     (
