@@ -14,7 +14,7 @@ use gazed::calibration::drift::{BEFORE_CLICK, Click, Drift};
 use gazed::calibration::gathering::{Gathering, gather};
 use gazed::calibration::{Features, Mapping};
 use gazed::geometry::ScreenPoint;
-use gazed::synthetic::Parameters;
+use gazed::synthetic::{HeadMove, Parameters};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -36,7 +36,7 @@ struct Args {
     /// Afterwards, move the head 10 cm aside, turn it 15 degrees, and look around for as long again
     #[arg(long, conflicts_with = "slide_mm")]
     moved: bool,
-    /// Do not turn the head at the end of the calibration
+    /// Do not move the head at the end of the calibration
     #[arg(long)]
     still: bool,
     /// Slide down in the chair by so much while looking around, and click every 20 seconds
@@ -59,19 +59,21 @@ const POINTS: [(f64, f64); 9] = [
 /// Time that the eyes need to reach a new point and to rest on it, and during which they are then believed.
 const ARRIVAL_S: f64 = 0.7;
 const REST_S: f64 = 1.0;
-/// Then the head turns, degrees to the left and up, while the eyes stay on a point.
-const TURNS: [((f64, f64), (f64, f64)); 8] = [
-    ((0.42, 0.47), (15.0, 0.0)),
-    ((0.58, 0.47), (-15.0, 0.0)),
-    ((0.46, 0.56), (0.0, 10.0)),
-    ((0.54, 0.56), (0.0, -10.0)),
-    ((0.34, 0.42), (15.0, 0.0)),
-    ((0.66, 0.42), (-15.0, 0.0)),
-    ((0.38, 0.61), (0.0, 10.0)),
-    ((0.62, 0.61), (0.0, -10.0)),
+/// Then the head moves while the eyes stay on a point: degrees to the left and up, mm to the left and down.
+const POSTURES: [((f64, f64), [f64; 4]); 10] = [
+    ((0.42, 0.47), [18.0, 0.0, 0.0, 0.0]),
+    ((0.58, 0.47), [-18.0, 0.0, 0.0, 0.0]),
+    ((0.46, 0.56), [0.0, 11.0, 0.0, 0.0]),
+    ((0.54, 0.56), [0.0, -11.0, 0.0, 0.0]),
+    ((0.46, 0.38), [0.0, 0.0, 0.0, 45.0]),
+    ((0.34, 0.42), [12.0, 0.0, 80.0, 0.0]),
+    ((0.66, 0.42), [-12.0, 0.0, -80.0, 0.0]),
+    ((0.56, 0.63), [0.0, 0.0, 0.0, 45.0]),
+    ((0.55, 0.39), [12.0, 0.0, 80.0, 0.0]),
+    ((0.45, 0.62), [-12.0, 0.0, -80.0, 0.0]),
 ];
-/// Time that the eyes need to reach the point and the head to have turned most of the way.
-const TURN_S: f64 = 0.9;
+/// Time that the eyes need to reach the point and the head to have moved.
+const MOVE_S: f64 = 1.2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
@@ -145,13 +147,18 @@ type Calibrated = Result<(Mapping, f64), String>;
 
 fn calibrate(world: &mut World, still: bool) -> Result<Calibrated, Box<dyn Error>> {
     let mut gathering = Gathering::default();
-    let turns: &[_] = if still { &[] } else { &TURNS };
-    let points = POINTS.iter().map(|point| (*point, (0.0, 0.0), ARRIVAL_S));
-    let turned = turns.iter().map(|(point, turn)| (*point, *turn, TURN_S));
-    for ((x, y), (yaw_deg, pitch_deg), arrival_s) in points.chain(turned) {
+    let postures: &[_] = if still { &[] } else { &POSTURES };
+    let points = POINTS.iter().map(|point| (*point, [0.0; 4], ARRIVAL_S));
+    let moved = postures.iter().map(|(point, pose)| (*point, *pose, MOVE_S));
+    for ((x, y), [yaw_deg, pitch_deg, left_mm, down_mm], arrival_s) in points.chain(moved) {
         let point = ScreenPoint::new(x, y);
         world.look_at(point);
-        world.turn_head(yaw_deg, pitch_deg);
+        world.move_head(HeadMove {
+            yaw_rad: yaw_deg.to_radians(),
+            pitch_rad: pitch_deg.to_radians(),
+            left_mm,
+            down_mm,
+        });
         let shown_s = world.now_s();
         let mut frames = Vec::new();
         while world.now_s() < shown_s + arrival_s + REST_S {
@@ -166,7 +173,7 @@ fn calibrate(world: &mut World, still: bool) -> Result<Calibrated, Box<dyn Error
             Err(reason) => eprintln!("point {x}, {y} is missing: {reason}"),
         }
     }
-    world.turn_head(0.0, 0.0);
+    world.move_head(HeadMove::default());
     Ok(match gathering.fit(&world.setup()) {
         Ok(fitted) => Ok((fitted.mapping.clone(), fitted.quality.error_deg)),
         Err(error) => Err(error.to_string()),

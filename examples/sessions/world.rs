@@ -12,7 +12,7 @@ use gazed::frame::{BufferPool, Frame, FrameId};
 use gazed::geometry::{ScreenPoint, Setup};
 use gazed::nets::Weights;
 use gazed::pipeline::{GazeForecast, Pipeline};
-use gazed::synthetic::{Movement, Parameters, SyntheticCamera, SyntheticUser};
+use gazed::synthetic::{HeadMove, Movement, Parameters, SyntheticCamera, SyntheticUser};
 use gazed::tracking::Absence;
 
 /// What one frame gave, beside the truth.
@@ -103,10 +103,9 @@ impl World {
         self.user.look_at(point, self.camera.captured(self.next));
     }
 
-    /// Degrees beside the usual pose: to the person's left, up.
-    pub fn turn_head(&self, yaw_deg: f64, pitch_deg: f64) {
-        let now = self.camera.captured(self.next);
-        self.user.turn_head(yaw_deg.to_radians(), pitch_deg.to_radians(), now);
+    /// Beside the usual pose.
+    pub fn move_head(&self, by: HeadMove) {
+        self.user.move_head(by, self.camera.captured(self.next));
     }
 
     pub fn release(&self) {

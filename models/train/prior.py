@@ -5,8 +5,8 @@ its weights over people come from expectation maximisation (linear mixed model: 
 kernel of the eyes' appearance and the noise are then chosen for the best prediction of frames that a nine-point
 calibration has not seen, of people that mean and covariance were not learned from.
 
-Everybody is recorded as they sit, elsewhere and turned otherwise, and turning the head as `gazectl calibrate` asks: what a
-moved head brings is learned from the differences, and the scales are chosen for both, or a calibration would take for the
+Everybody is recorded as they sit, elsewhere and turned otherwise, and in the postures that `gazectl calibrate` asks for: what
+a moved head brings is learned from the differences, and the scales are chosen for both, or a calibration would take for the
 person what is the pose's.
 """
 
@@ -31,11 +31,19 @@ FIRST_SEED = 900_000
 SECONDS = 40
 #: After the head has moved.
 SECONDS_MOVED = 20
-#: With the head turned, and how near to the screen's middle it looks then.
-SECONDS_TURNED = 5
-NEAR_MIDDLE_MM = 180.0
-#: The turns of the head at the end of a calibration: degrees of yaw and pitch beside the usual pose.
-TURNS = {"left": (18, 0), "right": (-18, 0), "up": (0, 11), "down": (0, -11)}
+#: In each posture.
+SECONDS_POSED = 5
+#: The postures at the end of a calibration (`src/cli/calibrate/course.rs`): what the source has beside the usual pose, and at
+#: how many points the eyes rest meanwhile.
+POSTURES = {
+    "left": ({"head_yaw_deg": 18}, 1),
+    "right": ({"head_yaw_deg": -18}, 1),
+    "up": ({"head_pitch_deg": 11}, 1),
+    "down": ({"head_pitch_deg": -11}, 1),
+    "slumped": ({"head_y_mm": 45}, 2),
+    "leaning-left": ({"head_x_mm": 80, "head_yaw_deg": 12}, 2),
+    "leaning-right": ({"head_x_mm": -80, "head_yaw_deg": -12}, 2),
+}
 #: Standardised values beyond this say nothing more.
 LIMIT = 4.0
 #: Frames of a point that a calibration uses, as in the daemon.
@@ -93,17 +101,16 @@ def source_moved(index: int) -> str:
 
 
 def recorded(folder: Path, index: int, gazectl: Path, kind: str = "") -> Path:
-    """A recording of one person: as they sit, `moved`, or with the head turned as in `TURNS`; made where it is missing."""
+    """A recording of one person: as they sit, `moved`, or in one of `POSTURES`; made where it is missing."""
     place = folder / f"{FIRST_SEED + index}{'-' if kind else ''}{kind}"
     if not place.exists():
         seconds, what = (SECONDS_MOVED, source_moved(index)) if kind == "moved" else (SECONDS, source(index))
-        if kind in TURNS:
-            seconds = SECONDS_TURNED
+        if kind in POSTURES:
+            seconds = SECONDS_POSED
             with (recorded(folder, index, gazectl) / "truth.csv").open() as file:
                 rows = list(csv.DictReader(file))
-            for name, turn in zip(("yaw", "pitch"), TURNS[kind]):
-                usual = np.mean([float(row[f"head_{name}_deg"]) for row in rows])
-                what += f",head_{name}_deg={usual + turn:.1f}"
+            for key, more in POSTURES[kind][0].items():
+                what += f",{key}={np.mean([float(row[key]) for row in rows]) + more:.1f}"
             what = what.replace("behaviour=free", "behaviour=fixate")
         record(gazectl, place, seconds, what)
     return place
@@ -111,11 +118,14 @@ def recorded(folder: Path, index: int, gazectl: Path, kind: str = "") -> Path:
 
 @dataclass
 class Subject:
-    """What is known of one person: as they sit, with the head turned as asked for, and elsewhere."""
+    """What is known of one person: as they sit, in the postures that were asked for, by their names, and elsewhere."""
 
     usual: Person
-    turned: list[Person]
+    posed: dict[str, Person]
     moved: Person
+
+    def everything(self) -> Person:
+        return joined(self.usual, *self.posed.values(), self.moved)
 
 
 def person(recording: Path, gazectl: Path) -> Person:
@@ -156,14 +166,11 @@ def joined(*recordings: Person) -> Person:
     return Person(*(np.concatenate(columns) for columns in zip(*(vars(part).values() for part in parts))))
 
 
-def longest_look(turned: Person) -> np.ndarray:
-    """The frames of the longest fixation near the screen's middle; none where there is none."""
-    numbers = [n for n in np.unique(turned.fixation)
-               if np.hypot(*(np.median(turned.gaze_mm[turned.fixation == n], 0) - SCREEN_MM / 2)) < NEAR_MIDDLE_MM]
-    if not numbers:
-        return np.array([], int)
-    longest = max(numbers, key=lambda n: (turned.fixation == n).sum())
-    return np.flatnonzero(turned.fixation == longest)[1 : 1 + FRAMES_OF_A_POINT]
+def looks(posed: Person, count: int) -> list[np.ndarray]:
+    """The frames of the `count` fixations nearest to the screen's middle; fewer where there are fewer."""
+    numbers = [n for n in np.unique(posed.fixation) if (posed.fixation == n).sum() >= LEAST_FRAMES]
+    numbers.sort(key=lambda n: np.hypot(*(np.median(posed.gaze_mm[posed.fixation == n], 0) - SCREEN_MM / 2)))
+    return [np.flatnonzero(posed.fixation == n)[1 : 1 + FRAMES_OF_A_POINT] for n in numbers[:count]]
 
 
 @dataclass
@@ -260,12 +267,12 @@ class Trial:
     @staticmethod
     def of(subject: Subject, prior: Prior, every: int = 3) -> "Trial":
         frames, points, left = calibration(subject.usual)
-        one = joined(subject.usual, *subject.turned, subject.moved)
+        one = subject.everything()
         first = len(subject.usual.fixation)
-        for number, turned in enumerate(subject.turned, len(GRID)):
-            look = first + longest_look(turned)
-            frames, points = np.concatenate([frames, look]), np.concatenate([points, np.full(len(look), number)])
-            first += len(turned.fixation)
+        for name, posed in subject.posed.items():
+            for look in looks(posed, POSTURES[name][1]):
+                frames, points = np.concatenate([frames, first + look]), np.concatenate([points, np.full(len(look), points.max() + 1)])
+            first += len(posed.fixation)
         moved = np.arange(first, len(one.fixation))[::every]
         asked = np.concatenate([left[::every], moved])
         a, b = one.appearance[frames], one.appearance[asked]
@@ -362,15 +369,15 @@ def report(trials: list[Trial], scale: dict[str, float]) -> dict[str, list[float
 def run(folder: Path, gazectl: Path, count: int) -> None:
     """Records, learns, chooses, reports and writes."""
     def subject(index: int) -> Subject:
-        usual, moved, *turned = (person(recorded(folder, index, gazectl, kind), gazectl) for kind in ("", "moved", *TURNS))
-        return Subject(usual, [one for one in turned if len(one.fixation)], moved)
+        usual, moved, *posed = (person(recorded(folder, index, gazectl, kind), gazectl) for kind in ("", "moved", *POSTURES))
+        return Subject(usual, {name: one for name, one in zip(POSTURES, posed) if len(one.fixation)}, moved)
 
     with ThreadPoolExecutor(2) as pool:
         subjects = list(pool.map(subject, range(count)))
     subjects = [s for s in subjects if s.usual.can_be_calibrated() and len(s.moved.fixation) >= LEAST_FRAMES]
     changes = np.degrees([s.moved.turn_error.mean(0) - s.usual.turn_error.mean(0) for s in subjects])
     print("head, from before to after moving: off by (SD over people) yaw {:.2f}, pitch {:.2f}, roll {:.2f} deg".format(*changes.std(0)))
-    people = [joined(s.usual, *s.turned, s.moved) for s in subjects]
+    people = [subject.everything() for subject in subjects]
     halves = [learn(people[half::2]) for half in (0, 1)]
     trials = [Trial.of(s, halves[1 - index % 2]) for index, s in enumerate(subjects)]
     scale = choose(trials)

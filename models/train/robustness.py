@@ -75,7 +75,7 @@ def _gaze(gazectl: Path, recordings: list[Path]) -> dict[str, float]:
     for recording in recordings:
         one = prior.person(recording, gazectl)
         if len(one.fixation) and one.can_be_calibrated():
-            errors.append(prior.Trial.of(prior.Subject(one, [], prior.NOBODY), known, 1).median_errors_deg(scales)[0])
+            errors.append(prior.Trial.of(prior.Subject(one, {}, prior.NOBODY), known, 1).median_errors_deg(scales)[0])
     return {"gaze_median_deg": round(float(np.mean(errors)), 2)} if errors else {}
 
 

@@ -144,6 +144,6 @@ pub trait Truth {
     /// The gaze point (normalised) and the movement at a moment, past or future.
     fn at(&self, time_ns: u64) -> zbus::Result<(f64, f64, String)>;
     fn look_at(&self, x: f64, y: f64) -> zbus::Result<()>;
-    fn turn_head(&self, yaw_deg: f64, pitch_deg: f64) -> zbus::Result<()>;
+    fn move_head(&self, yaw_deg: f64, pitch_deg: f64, left_mm: f64, down_mm: f64) -> zbus::Result<()>;
     fn release(&self) -> zbus::Result<()>;
 }

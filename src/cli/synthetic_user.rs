@@ -33,9 +33,10 @@ impl SyntheticUser {
         Ok(self.truth.look_at(point.x, point.y)?)
     }
 
-    /// Asks it to turn its head so far beside its usual pose (yaw to its left, pitch up) until it is released.
-    pub fn turn_head(&self, yaw_deg: f64, pitch_deg: f64) -> Result<(), ClientError> {
-        Ok(self.truth.turn_head(yaw_deg, pitch_deg)?)
+    /// Asks it to hold its head beside its usual pose until it is released: turned to its left and up, moved to its left and
+    /// down.
+    pub fn move_head(&self, yaw_deg: f64, pitch_deg: f64, left_mm: f64, down_mm: f64) -> Result<(), ClientError> {
+        Ok(self.truth.move_head(yaw_deg, pitch_deg, left_mm, down_mm)?)
     }
 
     /// Lets it look where it likes.

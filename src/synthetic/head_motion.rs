@@ -8,7 +8,7 @@ use super::eyeball::Vec3;
 use super::fixational::Wander;
 use super::parameters::Parameters;
 use super::random::{Draws, Purpose};
-use super::steering::HeadTurn;
+use super::steering::HeadMove;
 
 /// The head at one moment: `camera_from_head` with its turn and the place of the point between the eyeballs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,11 +32,13 @@ impl HeadPose {
         yaw * pitch * roll
     }
 
-    /// The same head turned further.
-    pub(crate) fn turned(self, by: HeadTurn) -> Self {
+    /// The same head turned further and moved.
+    pub(crate) fn moved(self, by: HeadMove) -> Self {
+        let [x, y, z] = self.position_mm;
         Self {
             yaw_rad: self.yaw_rad + by.yaw_rad,
             pitch_rad: self.pitch_rad + by.pitch_rad,
+            position_mm: [x + by.left_mm, y + by.down_mm, z],
             ..self
         }
     }

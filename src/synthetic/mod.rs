@@ -38,6 +38,6 @@ mod user;
 pub use head_motion::HeadPose;
 pub use parameters::{Behaviour, EyeColour, Parameters, ParametersError};
 pub use sensor::{Exposed, SensorError, SyntheticCamera};
-pub use steering::SHORTEST_REACTION_S;
+pub use steering::{HeadMove, SHORTEST_REACTION_S};
 pub use truth::{LANDMARK_NAMES, Movement, Truth};
 pub use user::SyntheticUser;

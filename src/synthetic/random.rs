@@ -27,7 +27,7 @@ pub(crate) enum Purpose {
     Clothes = 14,
     Glasses = 15,
     Lens = 16,
-    TurnReaction = 17,
+    MoveReaction = 17,
 }
 
 /// A stream of random numbers.

@@ -1,4 +1,4 @@
-//! What the synthetic user was told to do: to look at points and to turn the head, as logs over time.
+//! What the synthetic user was told to do: to look at points and to hold the head otherwise, as logs over time.
 //!
 //! A log only ever grows at its end and every entry takes effect a human reaction time after it was made, so that the
 //! pictures already rendered ahead stay true and `truth_at` stays a function of time.
@@ -51,69 +51,82 @@ impl SteeringLog {
     }
 }
 
-/// By how much the head is turned beside its usual pose, radians: yaw to the person's left, pitch up.
+/// How the head is held beside its usual pose.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct HeadTurn {
-    pub(crate) yaw_rad: f64,
-    pub(crate) pitch_rad: f64,
+pub struct HeadMove {
+    /// To the person's left.
+    pub yaw_rad: f64,
+    /// Up.
+    pub pitch_rad: f64,
+    /// To the person's left.
+    pub left_mm: f64,
+    pub down_mm: f64,
 }
 
-impl HeadTurn {
+impl HeadMove {
+    pub(crate) fn is_finite(&self) -> bool {
+        [self.yaw_rad, self.pitch_rad, self.left_mm, self.down_mm]
+            .iter()
+            .all(|value| value.is_finite())
+    }
+
     fn towards(self, other: Self, share: f64) -> Self {
         let between = |from: f64, to: f64| from + (to - from) * share;
         Self {
             yaw_rad: between(self.yaw_rad, other.yaw_rad),
             pitch_rad: between(self.pitch_rad, other.pitch_rad),
+            left_mm: between(self.left_mm, other.left_mm),
+            down_mm: between(self.down_mm, other.down_mm),
         }
     }
 }
 
-/// How long a voluntary turn of the head takes, somebody not in a hurry.
-const TURN_S: f64 = 0.9;
+/// How long a voluntary movement of the head takes, somebody not in a hurry.
+const MOVE_S: f64 = 0.9;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct TurnEvent {
+struct MoveEvent {
     effective_s: f64,
-    from: HeadTurn,
-    to: HeadTurn,
+    from: HeadMove,
+    to: HeadMove,
 }
 
-impl TurnEvent {
-    fn at(&self, time_s: f64) -> HeadTurn {
-        let share = minimum_jerk((time_s - self.effective_s) / TURN_S);
+impl MoveEvent {
+    fn at(&self, time_s: f64) -> HeadMove {
+        let share = minimum_jerk((time_s - self.effective_s) / MOVE_S);
         self.from.towards(self.to, share)
     }
 }
 
-/// How the user was told to turn the head.
+/// How the user was told to hold the head.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TurnLog {
-    events: Vec<TurnEvent>,
+pub(crate) struct MoveLog {
+    events: Vec<MoveEvent>,
     added: i64,
 }
 
-impl TurnLog {
-    pub(crate) fn add(&mut self, seed: u64, now_s: f64, to: HeadTurn) {
+impl MoveLog {
+    pub(crate) fn add(&mut self, seed: u64, now_s: f64, to: HeadMove) {
         let last = self.events.last();
-        if last.map_or(HeadTurn::default(), |last| last.to) == to {
+        if last.map_or(HeadMove::default(), |last| last.to) == to {
             return;
         }
-        let reaction_s = Draws::new(seed, Purpose::TurnReaction, self.added).between(REACTION_S[0], REACTION_S[1]);
+        let reaction_s = Draws::new(seed, Purpose::MoveReaction, self.added).between(REACTION_S[0], REACTION_S[1]);
         let after = last.map_or(f64::NEG_INFINITY, |last| last.effective_s + 1e-6);
         let effective_s = (now_s + reaction_s).max(after);
         let from = self.at(effective_s);
         if self.events.len() >= CAPACITY {
             self.events.drain(..CAPACITY / 2);
         }
-        self.events.push(TurnEvent { effective_s, from, to });
+        self.events.push(MoveEvent { effective_s, from, to });
         self.added += 1;
     }
 
-    pub(crate) fn at(&self, time_s: f64) -> HeadTurn {
+    pub(crate) fn at(&self, time_s: f64) -> HeadMove {
         let after = self.events.partition_point(|event| event.effective_s <= time_s);
         match after.checked_sub(1) {
             Some(index) => self.events[index].at(time_s),
-            None => self.events.first().map_or(HeadTurn::default(), |first| first.from),
+            None => self.events.first().map_or(HeadMove::default(), |first| first.from),
         }
     }
 }

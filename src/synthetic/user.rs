@@ -16,7 +16,7 @@ use super::lids::Lids;
 use super::parameters::Parameters;
 use super::person::Person;
 use super::scanpath::{ScanState, Scanpath};
-use super::steering::{HeadTurn, SteeringLog, TurnLog};
+use super::steering::{HeadMove, MoveLog, SteeringLog};
 use super::truth::{Movement, Truth};
 
 /// A person who looks around. Everything about it is a pure function of its parameters, of what it was told to look at and
@@ -33,7 +33,7 @@ pub struct SyntheticUser {
     blinks: Blinks,
     head: HeadMotion,
     steering: RwLock<SteeringLog>,
-    turns: RwLock<TurnLog>,
+    moves: RwLock<MoveLog>,
 }
 
 /// Everything that a picture of one instant needs.
@@ -66,7 +66,7 @@ impl SyntheticUser {
             blinks: Blinks::new(parameters.seed, parameters.blinks_per_minute),
             head: HeadMotion::new(&parameters),
             steering: RwLock::default(),
-            turns: RwLock::default(),
+            moves: RwLock::default(),
             person,
             parameters,
         }
@@ -93,20 +93,19 @@ impl SyntheticUser {
         }
     }
 
-    /// Tells the user, at `now`, to turn the head by so many radians beside its usual pose (yaw to the person's left, pitch
-    /// up) until told otherwise; the eyes stay on what they look at. Angles that are not finite are ignored.
-    pub fn turn_head(&self, yaw_rad: f64, pitch_rad: f64, now: Timestamp) {
-        if yaw_rad.is_finite() && pitch_rad.is_finite() {
-            let mut log = self.turns.write().unwrap_or_else(PoisonError::into_inner);
-            let turn = HeadTurn { yaw_rad, pitch_rad };
-            log.add(self.parameters.seed, now.seconds_since(self.epoch), turn);
+    /// Tells the user, at `now`, to hold the head otherwise than usual until told otherwise again; the eyes stay on what they
+    /// look at. What is not finite is ignored.
+    pub fn move_head(&self, by: HeadMove, now: Timestamp) {
+        if by.is_finite() {
+            let mut log = self.moves.write().unwrap_or_else(PoisonError::into_inner);
+            log.add(self.parameters.seed, now.seconds_since(self.epoch), by);
         }
     }
 
     /// Lets the user look around freely again, the head as usual.
     pub fn release(&self, now: Timestamp) {
         self.steer(None, now);
-        self.turn_head(0.0, 0.0, now);
+        self.move_head(HeadMove::default(), now);
     }
 
     fn steer(&self, point: Option<ScreenPoint>, now: Timestamp) {
@@ -197,8 +196,8 @@ impl SyntheticUser {
             scan.gaze.x_deg + small.x_deg,
             scan.gaze.y_deg + small.y_deg,
         ));
-        let turn = self.turns.read().unwrap_or_else(PoisonError::into_inner).at(time_s);
-        let head = self.head.pose(time_s, scan.head_target).turned(turn);
+        let by = self.moves.read().unwrap_or_else(PoisonError::into_inner).at(time_s);
+        let head = self.head.pose(time_s, scan.head_target).moved(by);
         let camera_from_head = head.rotation();
         let screen = self.setup.screen;
         let target = self
@@ -298,30 +297,48 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_head_leaves_the_gaze_where_it_is() {
-        let (turned, free) = (user("seed=8,blink_rate=0"), user("seed=8,blink_rate=0"));
-        for user in [&turned, &free] {
+    fn a_head_that_moves_leaves_the_gaze_where_it_is() {
+        let (moved, free) = (user("seed=8,blink_rate=0"), user("seed=8,blink_rate=0"));
+        for user in [&moved, &free] {
             user.look_at(ScreenPoint::CENTRE, at(10.0));
         }
-        turned.turn_head(0.25, -0.1, at(20.0));
-        turned.turn_head(f64::NAN, 0.0, at(20.1));
-        assert_eq!(turned.truth_at(at(20.17)), free.truth_at(at(20.17)));
+        let by = HeadMove {
+            yaw_rad: 0.25,
+            pitch_rad: -0.1,
+            left_mm: 80.0,
+            down_mm: 45.0,
+        };
+        moved.move_head(by, at(20.0));
+        moved.move_head(
+            HeadMove {
+                left_mm: f64::NAN,
+                ..by
+            },
+            at(20.1),
+        );
+        assert_eq!(moved.truth_at(at(20.17)), free.truth_at(at(20.17)));
         let mut last = 0.0;
         for time in [20.5, 20.8, 21.2, 25.0] {
-            let (a, b) = (turned.truth_at(at(time)), free.truth_at(at(time)));
+            let (a, b) = (moved.truth_at(at(time)), free.truth_at(at(time)));
             assert_eq!((a.gaze, a.movement), (b.gaze, b.movement));
             let yaw = a.head.yaw_rad - b.head.yaw_rad;
             assert!(yaw > last - 1e-9, "{yaw} rad at {time} s");
             last = yaw;
         }
         assert!((last - 0.25).abs() < 1e-9, "{last} rad");
+        let place = |user: &SyntheticUser| user.truth_at(at(25.0)).head.position_mm;
+        let [x, y, z] = [0, 1, 2].map(|axis| place(&moved)[axis] - place(&free)[axis]);
+        assert!(
+            (x - 80.0).abs() < 1e-9 && (y - 45.0).abs() < 1e-9 && z == 0.0,
+            "{x} {y} {z}"
+        );
         let eyes = |user: &SyntheticUser| user.truth_at(at(25.0)).landmarks;
-        assert!(eyes(&turned) != eyes(&free));
-        for user in [&turned, &free] {
+        assert!(eyes(&moved) != eyes(&free));
+        for user in [&moved, &free] {
             user.release(at(30.0));
         }
-        let (a, b) = (turned.truth_at(at(32.0)), free.truth_at(at(32.0)));
-        assert_eq!(a.head.yaw_rad, b.head.yaw_rad);
+        let (a, b) = (moved.truth_at(at(32.0)), free.truth_at(at(32.0)));
+        assert_eq!(a.head, b.head);
     }
 
     #[test]

@@ -202,7 +202,7 @@ fn the_synthetic_user_is_calibrated_from_outside() {
     ]));
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
-    // Five points, and the turns of the head.
+    // Five points, and the postures.
     assert!(
         report["fitted"]["points"].as_u64().is_some_and(|points| points >= 7),
         "{report}"
@@ -224,7 +224,7 @@ fn the_synthetic_user_is_calibrated_from_outside() {
 }
 
 #[test]
-fn the_synthetic_user_turns_its_head_as_told() {
+fn the_synthetic_user_moves_its_head_as_told() {
     let desk = Desk::new();
     let _gazed = desk.start_gazed("synthetic:seed=3,fps=10,blink_rate=0,head_sway_mm=0");
     let client = desk.client();
@@ -234,13 +234,19 @@ fn the_synthetic_user_turns_its_head_as_told() {
     session.start().expect("starts");
     let mut yaw_deg = || next(&mut session).record.head.map_or(0.0, |head| head.yaw_deg);
     let straight = yaw_deg();
-    truth.turn_head(18.0, 0.0).expect("turns");
+    truth.move_head(18.0, 0.0, 0.0, 0.0).expect("turns");
     eventually("the head is seen turned to the left", || yaw_deg() > straight + 12.0);
     truth.release().expect("lets go");
     eventually("the head is seen as it was", || (yaw_deg() - straight).abs() < 6.0);
-    for (yaw, pitch) in [(61.0, 0.0), (0.0, -41.0), (f64::NAN, 0.0)] {
+    for [yaw, pitch, left, down] in [
+        [61.0, 0.0, 0.0, 0.0],
+        [0.0, -41.0, 0.0, 0.0],
+        [f64::NAN, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 301.0, 0.0],
+        [0.0, 0.0, 0.0, f64::INFINITY],
+    ] {
         assert_eq!(
-            refusal(truth.turn_head(yaw, pitch)),
+            refusal(truth.move_head(yaw, pitch, left, down)),
             "org.gazed.Gaze1.Error.InvalidArgument"
         );
     }

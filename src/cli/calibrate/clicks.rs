@@ -54,7 +54,7 @@ impl Clicks {
                 since: now,
                 number: self.taken + self.missed.len() + 1,
                 of: self.total,
-                turn: None,
+                posture: None,
             }
         });
     }

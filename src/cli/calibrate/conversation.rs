@@ -9,20 +9,23 @@ use serde_json::{Map, Value as Json};
 
 use super::Mode;
 use super::clicks::Clicks;
-use super::course::{Course, Seen, Shown, Step, Turn};
+use super::course::{Course, Pose, Posture, Seen, Shown, Step};
 use super::points;
+use super::postures::Postures;
 use super::pursuit::Pursuit;
 use super::report::{Report, Scale, Validated};
 use super::tour::Tour;
-use super::turns::Turns;
+use crate::bus::frames::FrameHeader;
 use crate::bus::options::SessionOptions;
 use crate::bus::proxies::CalibrationProxyBlocking;
 use crate::bus::record::{Flags, Record};
+use crate::cli::sight::Frames;
 use crate::cli::status::facts;
 use crate::cli::synthetic_user::SyntheticUser;
 use crate::client::{Client, ClientError, Received, Session};
 use crate::clock::{Clock, MonotonicClock, Timestamp};
 use crate::geometry::ScreenPoint;
+use crate::latest::Taken;
 
 /// Fewer points than this share of those asked for are no calibration.
 const ENOUGH: f64 = 0.6;
@@ -36,8 +39,8 @@ const SYNTHETIC_CLICK_S: f64 = 1.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Calibrating,
-    /// The head turns while the eyes stay on a point.
-    Turning,
+    /// The head moves while the eyes stay on a point.
+    Moving,
     Validating,
 }
 
@@ -51,13 +54,15 @@ pub struct Conversation {
     session: Session,
     synthetic_user: Option<SyntheticUser>,
     course: Box<dyn Course>,
+    /// What the camera sees, while it matters how the head is held.
+    frames: Option<Frames>,
     phase: Phase,
-    turns: bool,
+    postures: bool,
     fitted: Map<String, Json>,
     validated: Vec<Validated>,
     missed: Vec<String>,
     looked_at: Option<ScreenPoint>,
-    turned: Option<Turn>,
+    held: Option<Posture>,
 }
 
 impl Conversation {
@@ -79,12 +84,13 @@ impl Conversation {
             synthetic_user: SyntheticUser::find(client)?,
             course: Box::new(Tour::new(Vec::new(), now())),
             phase: Phase::Calibrating,
-            turns: false,
+            postures: false,
+            frames: None,
             fitted: Map::new(),
             validated: Vec::new(),
             missed: Vec::new(),
             looked_at: None,
-            turned: None,
+            held: None,
         })
     }
 
@@ -111,9 +117,9 @@ impl Conversation {
         Ok(self.calibration.open_preview()?.into())
     }
 
-    /// Shows the first point. With `turns` the user is asked to turn the head at the end.
-    pub fn start(&mut self, mode: Mode, points: Vec<ScreenPoint>, turns: bool) {
-        self.turns = turns;
+    /// Shows the first point. With `postures` the user is asked to move the head at the end.
+    pub fn start(&mut self, mode: Mode, points: Vec<ScreenPoint>, postures: bool) {
+        self.postures = postures;
         self.course = match mode {
             Mode::Points => Box::new(Tour::new(points, now())),
             Mode::Pursuit => Box::new(Pursuit::new(now())),
@@ -151,11 +157,14 @@ impl Conversation {
             }
             wait = Duration::ZERO;
         }
+        if let Some(Taken::Value((header, _))) = self.frames.as_ref().map(Frames::newest) {
+            self.course.see(seen_in_picture(&header));
+        }
         match self.course.step(now()) {
             Step::Watch => Ok(None),
             Step::Take(point, from, to) => {
                 match self.phase {
-                    Phase::Calibrating | Phase::Turning => self.add(point, from, to)?,
+                    Phase::Calibrating | Phase::Moving => self.add(point, from, to)?,
                     Phase::Validating => self.validate(point, from, to)?,
                 }
                 Ok(None)
@@ -180,10 +189,10 @@ impl Conversation {
             user.look_at(shown.point)?;
             self.looked_at = Some(shown.point);
         }
-        if self.turned != shown.turn {
-            let [yaw_deg, pitch_deg] = shown.turn.map_or([0.0; 2], Turn::pose_deg);
-            user.turn_head(yaw_deg, pitch_deg)?;
-            self.turned = shown.turn;
+        if self.held != shown.posture {
+            let pose = shown.posture.map_or(Pose::default(), Posture::pose);
+            user.move_head(pose.yaw_deg, pose.pitch_deg, pose.left_mm, pose.down_mm)?;
+            self.held = shown.posture;
         }
         if now().seconds_since(shown.since) >= SYNTHETIC_CLICK_S {
             self.course.click(Some(shown.point), now());
@@ -242,14 +251,15 @@ impl Conversation {
                          at each point until it goes, and try again. The old profile is untouched"
                     );
                 }
-                if self.turns {
-                    self.phase = Phase::Turning;
-                    self.course = Box::new(Turns::new(now()));
+                if self.postures {
+                    self.frames = Some(Frames::read(self.preview()?).context("how the head is held cannot be seen")?);
+                    self.phase = Phase::Moving;
+                    self.course = Box::new(Postures::new(now()));
                     return Ok(None);
                 }
                 self.fit()
             }
-            Phase::Turning => self.fit(),
+            Phase::Moving => self.fit(),
             Phase::Validating => Ok(Some(Report {
                 scale: Scale::of(&self.fitted),
                 fitted: std::mem::take(&mut self.fitted),
@@ -261,6 +271,10 @@ impl Conversation {
 
     /// Has the service fit what was added, and goes on to points that were not.
     fn fit(&mut self) -> anyhow::Result<Option<Report>> {
+        if let Some(frames) = self.frames.take() {
+            // A stream that broke off has shown nothing more: the postures after that are missing.
+            let _ = frames.ended();
+        }
         let fitted = self.calibration.fit().map_err(ClientError::from);
         self.fitted = facts(&fitted.context("the points could not be fitted; the old profile is untouched")?);
         self.phase = Phase::Validating;
@@ -288,6 +302,36 @@ fn seen(record: &Record) -> Seen {
     Seen {
         captured: Timestamp::from_nanos(record.captured_ns),
         gaze: open.then(|| ScreenPoint::new(record.gaze_x, record.gaze_y)),
-        head_deg: record.head.map(|head| [head.yaw_deg, head.pitch_deg]),
+        head: None,
     }
+}
+
+fn seen_in_picture(header: &FrameHeader) -> Seen {
+    Seen {
+        captured: Timestamp::from_nanos(header.captured_ns),
+        gaze: header
+            .gaze
+            .filter(|_| header.tracked)
+            .map(|[x, y]| ScreenPoint::new(x, y)),
+        head: pose(header),
+    }
+}
+
+/// Between the outer corners of an average person's eyes.
+const OUTER_CORNERS_MM: f64 = 89.0;
+
+/// How the head is held; its place in the plane of the face, from how large the eyes are seen.
+fn pose(header: &FrameHeader) -> Option<Pose> {
+    let head = header.head?;
+    let corner = |name: &str| header.landmarks_px.get(name).map(|corner| corner.map(f64::from));
+    let ([left_x, left_y], [right_x, right_y]) = (corner("left_outer")?, corner("right_outer")?);
+    let mm_per_px = OUTER_CORNERS_MM / (left_x - right_x).hypot(left_y - right_y);
+    let from_middle_px = |at: f64, length_px: u32| at - 0.5 * (f64::from(length_px) - 1.0);
+    Some(Pose {
+        yaw_deg: head.yaw_deg,
+        pitch_deg: head.pitch_deg,
+        // The person's left is the picture's right.
+        left_mm: mm_per_px * from_middle_px(left_x.midpoint(right_x), header.width_px),
+        down_mm: mm_per_px * from_middle_px(left_y.midpoint(right_y), header.height_px),
+    })
 }

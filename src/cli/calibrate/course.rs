@@ -9,36 +9,64 @@ use crate::geometry::ScreenPoint;
 pub struct Seen {
     pub captured: Timestamp,
     pub gaze: Option<ScreenPoint>,
-    /// Yaw and pitch of the head, where they are known.
-    pub head_deg: Option<[f64; 2]>,
+    /// How the head is held, where that is known.
+    pub head: Option<Pose>,
 }
 
-/// How the head is to be turned while the eyes stay on a point.
+/// How a head is held: of what is seen beside any fixed pose, of what is asked for beside the usual one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pose {
+    /// To the person's left.
+    pub yaw_deg: f64,
+    /// Up.
+    pub pitch_deg: f64,
+    /// To the person's left.
+    pub left_mm: f64,
+    pub down_mm: f64,
+}
+
+/// How the head is to be held while the eyes stay on a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    Left,
-    Right,
-    Up,
-    Down,
+pub enum Posture {
+    TurnedLeft,
+    TurnedRight,
+    TurnedUp,
+    TurnedDown,
+    Slumped,
+    LeaningLeft,
+    LeaningRight,
 }
 
-impl Turn {
-    /// Yaw (to the person's left) and pitch (up) beside the usual pose of somebody who turns as asked, in degrees.
-    pub fn pose_deg(self) -> [f64; 2] {
-        match self {
-            Self::Left => [18.0, 0.0],
-            Self::Right => [-18.0, 0.0],
-            Self::Up => [0.0, 11.0],
-            Self::Down => [0.0, -11.0],
+impl Posture {
+    /// Beside the usual pose, of somebody who does as asked.
+    pub fn pose(self) -> Pose {
+        let [yaw_deg, pitch_deg, left_mm, down_mm] = match self {
+            Self::TurnedLeft => [18.0, 0.0, 0.0, 0.0],
+            Self::TurnedRight => [-18.0, 0.0, 0.0, 0.0],
+            Self::TurnedUp => [0.0, 11.0, 0.0, 0.0],
+            Self::TurnedDown => [0.0, -11.0, 0.0, 0.0],
+            Self::Slumped => [0.0, 0.0, 0.0, 45.0],
+            Self::LeaningLeft => [12.0, 0.0, 80.0, 0.0],
+            Self::LeaningRight => [-12.0, 0.0, -80.0, 0.0],
+        };
+        Pose {
+            yaw_deg,
+            pitch_deg,
+            left_mm,
+            down_mm,
         }
     }
 
-    pub fn word(self) -> &'static str {
+    /// What the user is asked to do.
+    pub fn request(self) -> &'static str {
         match self {
-            Self::Left => "left",
-            Self::Right => "right",
-            Self::Up => "up",
-            Self::Down => "down",
+            Self::TurnedLeft => "turn your head slowly left",
+            Self::TurnedRight => "turn your head slowly right",
+            Self::TurnedUp => "turn your head slowly up",
+            Self::TurnedDown => "turn your head slowly down",
+            Self::Slumped => "sit lower, as when you slump",
+            Self::LeaningLeft => "lean to the left, your head turned with you",
+            Self::LeaningRight => "lean to the right, your head turned with you",
         }
     }
 }
@@ -64,8 +92,8 @@ pub struct Shown {
     /// Counts the points from 1.
     pub number: usize,
     pub of: usize,
-    /// How the head is to be turned meanwhile.
-    pub turn: Option<Turn>,
+    /// How the head is to be held meanwhile, where not as usual.
+    pub posture: Option<Posture>,
 }
 
 /// A point that was given up, and why.

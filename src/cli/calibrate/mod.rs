@@ -16,6 +16,7 @@ mod clicks;
 mod conversation;
 mod course;
 mod points;
+mod postures;
 mod pursuit;
 mod recording;
 mod report;
@@ -23,7 +24,6 @@ mod result;
 mod screen;
 mod terminal;
 mod tour;
-mod turns;
 
 /// Calibrates the gaze: look at a few points, and a profile is stored and used from then on.
 ///
@@ -40,7 +40,7 @@ pub struct Args {
     /// How the eye is led
     #[arg(long, value_enum, default_value_t = Mode::Points)]
     mode: Mode,
-    /// Do not ask to turn the head at the end: quicker, but the gaze gets worse when the head moves
+    /// Do not ask to turn the head, slump and lean at the end: quicker, but the gaze gets worse when the head moves
     #[arg(long)]
     still: bool,
     /// Calibrate from this recording instead of the camera
@@ -95,12 +95,12 @@ impl Args {
 
     /// What the user has to do.
     fn instruction(&self, points: usize, click: &str) -> String {
-        let turns = if self.still {
+        let postures = if self.still {
             ""
         } else {
-            " At the end you turn your head while you go on looking at a point."
+            " At the end you turn your head, slump and lean while you go on looking at a point."
         };
-        self.mode.instruction(points, click) + turns
+        self.mode.instruction(points, click) + postures
     }
 }
 

@@ -186,7 +186,7 @@ impl Course for Pursuit {
             since: part.begins.offset_by_seconds(-STAND_S),
             number: (self.taken + self.missed.len() + 1).min(PARTS),
             of: PARTS,
-            turn: None,
+            posture: None,
         })
     }
 
@@ -262,7 +262,7 @@ mod tests {
                 way.push((now_s, shown.point));
             }
             pursuit.see(Seen {
-                head_deg: None,
+                head: None,
                 captured: at(now_s),
                 gaze: user(&way, now_s),
             });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 
 use super::conversation::Conversation;
-use super::course::{Shown, Turn};
+use super::course::{Posture, Shown};
 use super::report::Report;
 use super::terminal::title;
 use super::{Args, Mode, result};
@@ -30,7 +30,7 @@ const LARGE: f32 = 34.0;
 /// ... to this one, in points, within this time: a large one is found at once, a small one holds the eye.
 const SMALL: f32 = 9.0;
 const SHRINKING_S: f64 = 0.7;
-/// The arrow that a head is to turn along begins so far from the target, in points, and is so long.
+/// The arrow that a head is to move along begins so far from the target, in points, and is so long.
 const ARROW_FROM: f32 = 48.0;
 const ARROW: f32 = 90.0;
 /// The service is asked for advice once in so many pictures, twice a second.
@@ -57,7 +57,7 @@ pub fn lead(conversation: Conversation, points: Vec<ScreenPoint>, args: &Args) -
         conversation,
         mode: args.mode,
         instruction: args.instruction(points.len(), "click on it"),
-        turns: !args.still,
+        postures: !args.still,
         points,
         unasked: args.yes,
         stage: Stage::Welcome(Some(frames)),
@@ -103,7 +103,7 @@ struct CalibrationWindow {
     conversation: Conversation,
     mode: Mode,
     instruction: String,
-    turns: bool,
+    postures: bool,
     points: Vec<ScreenPoint>,
     /// Nobody is asked anything.
     unasked: bool,
@@ -120,7 +120,7 @@ impl CalibrationWindow {
     fn begin(&mut self) {
         self.stage = Stage::Points;
         self.seen = None;
-        self.conversation.start(self.mode, self.points.clone(), self.turns);
+        self.conversation.start(self.mode, self.points.clone(), self.postures);
     }
 
     /// True where the window has just changed its size.
@@ -185,7 +185,7 @@ impl CalibrationWindow {
             draw_target(canvas, shown, self.conversation.resting());
             let text = title(self.conversation.phase(), shown);
             let at = PointPx::new(canvas.width() / 2.0, canvas.height() - 2.0 * canvas.line_height(1));
-            canvas.text(&text, at, 1, true, if shown.turn.is_some() { INK } else { FAINT });
+            canvas.text(&text, at, 1, true, if shown.posture.is_some() { INK } else { FAINT });
         }
         if let Some(report) = report {
             self.stage = Stage::Result(report, Instant::now());
@@ -298,18 +298,18 @@ fn draw_target(canvas: &mut Canvas<'_>, shown: Shown, resting: f64) {
     }
     canvas.disc(at, radius, TARGET);
     canvas.disc(at, (radius * 0.3).max(2.5 * scale), CORE);
-    if let Some(turn) = shown.turn {
-        draw_arrow(canvas, at, turn, resting as f32);
+    if let Some(posture) = shown.posture {
+        draw_arrow(canvas, at, posture, resting as f32);
     }
 }
 
-/// An arrow beside the target, the way the head is to turn; it fills while the head does.
-fn draw_arrow(canvas: &mut Canvas<'_>, target: PointPx, turn: Turn, share: f32) {
-    let (x, y) = match turn {
-        Turn::Left => (-1.0, 0.0),
-        Turn::Right => (1.0, 0.0),
-        Turn::Up => (0.0, -1.0),
-        Turn::Down => (0.0, 1.0),
+/// An arrow beside the target, the way the head is to move; it fills while the head does.
+fn draw_arrow(canvas: &mut Canvas<'_>, target: PointPx, posture: Posture, share: f32) {
+    let (x, y) = match posture {
+        Posture::TurnedLeft | Posture::LeaningLeft => (-1.0, 0.0),
+        Posture::TurnedRight | Posture::LeaningRight => (1.0, 0.0),
+        Posture::TurnedUp => (0.0, -1.0),
+        Posture::TurnedDown | Posture::Slumped => (0.0, 1.0),
     };
     let scale = canvas.scale();
     // `along` the arrow and `aside` from it.
@@ -341,7 +341,7 @@ mod tests {
             since: Timestamp::from_nanos(0),
             number: 1,
             of: 9,
-            turn: None,
+            posture: None,
         };
         draw_target(&mut Canvas::new(&mut pixels, width, height, 1), shown, 0.5);
         let (mut x, mut y, mut mass) = (0.0, 0.0, 0.0);

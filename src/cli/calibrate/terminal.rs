@@ -30,7 +30,7 @@ pub fn in_lines(conversation: &mut Conversation, args: &Args, points: Vec<Screen
     loop {
         let report = conversation.advance(BEAT)?;
         let shown = conversation.shown().map(|shown| (conversation.phase(), shown));
-        let progress = shown.map(|(phase, shown)| (phase, shown.number, shown.since, shown.turn));
+        let progress = shown.map(|(phase, shown)| (phase, shown.number, shown.since, shown.posture));
         if let Some((phase, point)) = shown
             && progress != last
         {
@@ -118,17 +118,17 @@ fn key(patience: Duration) -> io::Result<Option<KeyCode>> {
 
 /// The point's place in its tour, in words.
 pub fn title(phase: Phase, shown: Shown) -> String {
-    let word = match (phase, shown.turn) {
+    let word = match (phase, shown.posture) {
         (Phase::Calibrating, _) => "Calibrating, point",
-        (Phase::Turning, Some(turn)) => {
+        (Phase::Moving, Some(posture)) => {
             return format!(
-                "Keep looking at the point and turn your head slowly {} ({} of {})",
-                turn.word(),
+                "Keep looking at the point and {} ({} of {})",
+                posture.request(),
                 shown.number,
                 shown.of
             );
         }
-        (Phase::Turning, None) => "Look at the point, turn",
+        (Phase::Moving, None) => "Look at the point, posture",
         (Phase::Validating, _) => "Checking, point",
     };
     format!("{word} {} of {}", shown.number, shown.of)

@@ -88,7 +88,7 @@ impl Tour {
                 since: now,
                 number: self.taken.len() + self.missed.len() + 1,
                 of: self.total,
-                turn: None,
+                posture: None,
             }
         });
     }
@@ -212,7 +212,7 @@ mod tests {
                 tour.see(Seen {
                     captured: now,
                     gaze,
-                    head_deg: None,
+                    head: None,
                 });
             }
             match tour.step(now) {
@@ -327,7 +327,7 @@ mod tests {
             let seen = if seen.is_empty() { vec![(0.1, None)] } else { seen };
             for (pause, gaze) in seen.iter().cycle().take(40_000) {
                 now = now.offset_by_seconds(*pause);
-                tour.see(Seen { captured: now, gaze: gaze.map(|(x, y)| ScreenPoint::new(x, y)), head_deg: None });
+                tour.see(Seen { captured: now, gaze: gaze.map(|(x, y)| ScreenPoint::new(x, y)), head: None });
                 match tour.step(now) {
                     Step::Watch => prop_assert!(tour.shown.is_some()),
                     Step::Take(point, from, to) => {

@@ -7,7 +7,7 @@ use zbus::interface;
 use crate::bus::error::{Error, Result};
 use crate::clock::{Clock, MonotonicClock, Timestamp};
 use crate::geometry::ScreenPoint;
-use crate::synthetic::SyntheticUser;
+use crate::synthetic::{HeadMove, SyntheticUser};
 
 pub struct Truth {
     user: Arc<SyntheticUser>,
@@ -42,17 +42,27 @@ impl Truth {
         Ok(())
     }
 
-    /// Makes the synthetic user turn its head by so many degrees beside its usual pose, yaw to its left and pitch up, until
-    /// it is released; the eyes stay on what they look at.
-    fn turn_head(&self, yaw_deg: f64, pitch_deg: f64) -> Result<()> {
-        let possible = |angle: f64, most: f64| angle.abs() <= most;
+    /// Makes the synthetic user hold its head otherwise than usual until it is released: turned by so many degrees, yaw to
+    /// its left and pitch up, and so far to its left and down, in mm. The eyes stay on what they look at.
+    fn move_head(&self, yaw_deg: f64, pitch_deg: f64, left_mm: f64, down_mm: f64) -> Result<()> {
+        let possible = |value: f64, most: f64| value.abs() <= most;
         if !(possible(yaw_deg, 60.0) && possible(pitch_deg, 40.0)) {
             return Err(Error::InvalidArgument(format!(
                 "nobody looks at a screen with the head turned by {yaw_deg} and {pitch_deg} degrees: at most 60 and 40"
             )));
         }
-        let now = MonotonicClock.now();
-        self.user.turn_head(yaw_deg.to_radians(), pitch_deg.to_radians(), now);
+        if !(possible(left_mm, 300.0) && possible(down_mm, 300.0)) {
+            return Err(Error::InvalidArgument(format!(
+                "a head that moves by {left_mm} and {down_mm} mm leaves the picture: at most 300"
+            )));
+        }
+        let by = HeadMove {
+            yaw_rad: yaw_deg.to_radians(),
+            pitch_rad: pitch_deg.to_radians(),
+            left_mm,
+            down_mm,
+        };
+        self.user.move_head(by, MonotonicClock.now());
         Ok(())
     }
 
