@@ -57,6 +57,15 @@ impl Posture {
         }
     }
 
+    /// The request in a word, to be read without looking away from the point.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TurnedLeft | Self::TurnedRight | Self::TurnedUp | Self::TurnedDown => "turn",
+            Self::Slumped => "slump",
+            Self::LeaningLeft | Self::LeaningRight => "lean",
+        }
+    }
+
     /// What the user is asked to do.
     pub fn request(self) -> &'static str {
         match self {

@@ -321,6 +321,17 @@ fn draw_arrow(canvas: &mut Canvas<'_>, target: PointPx, posture: Posture, share:
     for (end, colour) in [(tip, FAINT), (ARROW_FROM + ARROW * share, GOOD)] {
         canvas.line(at(ARROW_FROM, 0.0), at(end, 0.0), 5.0 * scale, colour);
     }
+    // Where the arrow is not.
+    let label = PointPx::new(
+        target.x,
+        target.y
+            + if y < 0.0 {
+                ARROW_FROM * scale
+            } else {
+                -ARROW_FROM * scale - canvas.line_height(1)
+            },
+    );
+    canvas.text(posture.word(), label, 1, true, INK);
     let colour = if share >= 1.0 { GOOD } else { FAINT };
     for aside in [-1.0, 1.0] {
         canvas.line(at(tip, 0.0), at(tip - 18.0, 14.0 * aside), 5.0 * scale, colour);
