@@ -228,8 +228,8 @@ impl Gathering {
     }
 
     /// The points looked at with the head as it mostly was: not those for which it was turned or moved, which say what another
-    /// posture brings, but nothing of what is to be expected of somebody who sits as usual. All of them where no pose was usual:
-    /// five points and all postures leave a third that is.
+    /// posture brings, but nothing of what is to be expected of somebody who sits as usual. All of them where hardly any pose was
+    /// usual.
     fn usual(&self) -> Vec<bool> {
         let poses: Vec<[f64; 4]> = self.targets.iter().map(Target::pose).collect();
         let middle = [0, 1, 2, 3].map(|axis| median(poses.iter().map(|pose| pose[axis]).collect()));
@@ -238,7 +238,9 @@ impl Gathering {
             yaw.hypot(pitch) < 1.0 && right.hypot(below) < 1.0
         };
         let usual: Vec<bool> = poses.iter().map(is_usual).collect();
-        if 4 * usual.iter().filter(|usual| **usual).count() >= usual.len() {
+        let count = usual.iter().filter(|usual| **usual).count();
+        // Of five points and all postures a third are usual, or a little less where a point was missed.
+        if count >= super::LEAST_SAMPLES && 4 * count >= usual.len() {
             usual
         } else {
             vec![true; usual.len()]

@@ -156,7 +156,7 @@ fn the_window_shows_every_point_and_its_result_and_the_profile_is_kept() {
     assert_eq!(seen, [true; 5], "every point was where it belongs");
     assert!(result_seen, "the result was shown");
     let report = report(running);
-    // Besides the points the window has led through the turns of the head.
+    // Besides the points the window has led through the postures.
     assert!(
         report["fitted"]["points"].as_u64().is_some_and(|points| points >= 7),
         "{report}"
