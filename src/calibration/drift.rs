@@ -69,8 +69,8 @@ impl Drift {
     /// A click that contradicts the others by this much counts a quarter (the weights of Geman and McClure, 1987).
     const DISTRUST_DEG: f64 = 4.0;
     /// The calibration doubts the person as they sat; a head that has sunk since is seen less well than that. So much larger
-    /// the variance of every weight is taken to be: of 1, 2, 4, 6 and 10 the one with which eight synthetic people who slid
-    /// down by 6 cm were off least in the last third of the way.
+    /// the variance of every weight is taken to be: with 4, 6 and 10 eight synthetic people who slid down by 6 cm were at last
+    /// off by 0.11 degrees more than at first, with 1 by 0.13.
     const MOVED_SINCE: f64 = 4.0;
     /// Rounds of weighing the clicks anew; more change nothing that can be seen.
     const ROUNDS: usize = 5;

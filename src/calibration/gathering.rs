@@ -22,7 +22,7 @@ const OUTLIER_DISTANCES: f64 = 3.0;
 const UNSTEADY_DEG: f64 = 4.0;
 /// A head this far from how it mostly was is turned, 7 degrees: people who only look about the screen turn it less.
 const TURNED_RAD: f64 = 0.122;
-/// And this far, in mm, it has moved to a side, up or down: sitting people sway less.
+/// And this far, in mm, it has moved to a side, up or down: less than somebody who slumps or leans does.
 const MOVED_MM: f64 = 30.0;
 
 /// Picks the frames that show one steady gaze.

@@ -335,3 +335,39 @@ fn pose(header: &FrameHeader) -> Option<Pose> {
         down_mm: mm_per_px * from_middle_px(left_y.midpoint(right_y), header.height_px),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::bus::frames::HeadFacts;
+
+    #[test]
+    fn a_face_right_of_and_below_the_pictures_middle_is_to_the_left_of_and_below_the_camera() {
+        let eyes_at = |x: f32, y: f32| {
+            let header = FrameHeader {
+                width_px: 641,
+                height_px: 481,
+                head: Some(HeadFacts {
+                    yaw_deg: 5.0,
+                    ..HeadFacts::default()
+                }),
+                // The person's left eye is on the right.
+                landmarks_px: BTreeMap::from([
+                    ("left_outer".to_owned(), [x + 44.5, y]),
+                    ("right_outer".to_owned(), [x - 44.5, y]),
+                ]),
+                ..FrameHeader::default()
+            };
+            pose(&header).expect("both eyes and the head are there")
+        };
+        let seen = eyes_at(400.0, 270.0);
+        assert!(
+            (seen.left_mm - 80.0).abs() < 1e-3 && (seen.down_mm - 30.0).abs() < 1e-3,
+            "{seen:?}"
+        );
+        assert_eq!((seen.yaw_deg, seen.pitch_deg), (5.0, 0.0));
+        assert_eq!(pose(&FrameHeader::default()), None);
+    }
+}
