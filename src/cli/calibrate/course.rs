@@ -131,7 +131,7 @@ pub trait Course: std::fmt::Debug {
     /// The tracker had no use for it.
     fn refused(&mut self, reason: &str, now: Timestamp);
 
-    /// The user clicked here, or pressed a key for it where `None`.
+    /// The user clicked here, or pressed a key where `None`.
     fn click(&mut self, _at: Option<ScreenPoint>, _now: Timestamp) {}
 
     fn points_taken(&self) -> usize;

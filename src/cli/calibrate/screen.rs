@@ -249,6 +249,7 @@ impl Scene for CalibrationWindow {
             },
             (Input::Escape, _) => return Flow::Close,
             (Input::Click(at), Stage::Points) => self.conversation.click(Some(at)),
+            (Input::Space, Stage::Points) => self.conversation.click(None),
             (Input::OtherMonitor, Stage::Points) => {
                 self.outcome = Some(Err(anyhow!(
                     "the window came to another monitor (was one unplugged?); calibrate again. The old profile is untouched"

@@ -122,7 +122,7 @@ pub fn title(phase: Phase, shown: Shown) -> String {
         (Phase::Calibrating, _) => "Calibrating, point",
         (Phase::Moving, Some(posture)) => {
             return format!(
-                "Keep looking at the point and {} ({} of {})",
+                "Keep looking at the point and {} ({} of {}; Space leaves it out)",
                 posture.request(),
                 shown.number,
                 shown.of
