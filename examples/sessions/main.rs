@@ -59,7 +59,8 @@ const POINTS: [(f64, f64); 9] = [
 /// Time that the eyes need to reach a new point and to rest on it, and during which they are then believed.
 const ARRIVAL_S: f64 = 0.7;
 const REST_S: f64 = 1.0;
-/// Then the head moves while the eyes stay on a point: degrees to the left and up, mm to the left and down.
+/// Then the head moves while the eyes stay on a point, as `gazectl calibrate` asks as well: degrees to the left and up, mm to
+/// the left and down.
 const POSTURES: [((f64, f64), [f64; 4]); 10] = [
     ((0.42, 0.47), [18.0, 0.0, 0.0, 0.0]),
     ((0.58, 0.47), [-18.0, 0.0, 0.0, 0.0]),
